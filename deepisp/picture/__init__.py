@@ -1,0 +1,1 @@
+"""Pictures out: formats, color profiles, EXIF; every file whole or absent."""

@@ -1,0 +1,1 @@
+"""Raw files in: `RawImage`, and how one is read safely."""

@@ -1,0 +1,214 @@
+"""A raw file in memory: the numbers that the sensor gave, and what is known of them.
+
+Rows and columns count from mosaic[0, 0], masked borders included. Per-position values (`black_level`,
+`white_level`) are arrays of a cell that repeats from mosaic[0, 0]; per-color values follow `colors`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.sensor import cfa as cfa_cell
+
+Kind = Literal["bayer", "xtrans", "quad", "four-color", "mono", "other", "linear"]
+
+
+class Area(NamedTuple):
+    """A rectangle of photosites; `bottom` and `right` are just outside."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+
+@dataclass(frozen=True)
+class ColorCalibration:
+    """How the camera's channels answer to light of one illuminant.
+
+    Attributes:
+        xyz_to_camera: (C, 3), acts on columns (DNG ColorMatrix1, 2 or 3).
+        illuminant: EXIF LightSource code: 17 standard light A, 21 D65, 0 unknown, 255 `illuminant_xy`.
+        illuminant_xy: CIE 1931 chromaticity, where the file gives it instead of a code.
+        forward: (3, C), white-balanced camera to XYZ of D50 (DNG ForwardMatrix), or None.
+        camera_calibration: (C, C), this very camera against its model (DNG CameraCalibration), or None.
+
+    Source: DNG specification 1.7.1, chapter 6.
+    """
+
+    xyz_to_camera: NDArray[np.float64]
+    illuminant: int = 21
+    illuminant_xy: tuple[float, float] | None = None
+    forward: NDArray[np.float64] | None = None
+    camera_calibration: NDArray[np.float64] | None = None
+
+
+class Noise(NamedTuple):
+    """`variance = shot * signal + read`, both of the normalized signal (DNG NoiseProfile)."""
+
+    shot: float
+    read: float
+
+
+@dataclass(frozen=True)
+class Exif:
+    """EXIF as found: what the picture's own file carries on.
+
+    Attributes:
+        tags: per directory ("Image", "EXIF", "GPS"), tag number to value: text, bytes, or a tuple of numbers;
+            a rational is a pair (numerator, denominator).
+        iso: ISO speed, from EXIF or else from LibRaw; None if neither knows.
+        exposure_s: exposure time in seconds, or None.
+        aperture: f-number, or None.
+        focal_length_mm: focal length, or None.
+        lens: the lens's name, or "".
+        taken: "YYYY:MM:DD HH:MM:SS", or "".
+    """
+
+    tags: Mapping[str, Mapping[int, Any]] = field(default_factory=dict)
+    iso: float | None = None
+    exposure_s: float | None = None
+    aperture: float | None = None
+    focal_length_mm: float | None = None
+    lens: str = ""
+    taken: str = ""
+
+
+@dataclass(frozen=True)
+class RawImage:
+    """What a raw file holds. Exactly one of `mosaic` and `linear` is there; `kind` says which it is.
+
+    Attributes:
+        mosaic: (H, W) uint16 or float32, one value per photosite in DN, masked borders included;
+            a LinearizationTable has been applied, no other opcode or gain.
+        linear: (H, W, 3) uint16 or float32, an already demosaiced file, in DN.
+        cfa: colors of the cell at mosaic[0, 0], see sensor/cfa.py; "" if `linear`.
+        black_level: DN at no light. (h, w) of a repeating cell for a mosaic, (3,) for `linear`.
+        white_level: DN at which the file says that the sensor saturates, same shape as `black_level`.
+        saturation_level: DN of the plateau that bright photosites really reach, same shape.
+        black_rows: (H of the active area,) DN to add to `black_level` per row, or None (DNG BlackLevelDeltaV).
+        black_columns: (W of the active area,) the same per column (DNG BlackLevelDeltaH).
+        as_shot_neutral: (C,) camera color of a gray under the scene's light, green = 1; None if unknown.
+        calibrations: zero to three, one per illuminant.
+        analog_balance: (C,) gains that the camera applied before digitizing, 1 if unknown.
+        baseline_exposure_ev: stops by which a default rendering is brightened.
+        noise: per color, in the order of `colors`, or None.
+        opcode_list_1: DNG's list of corrections on stored values, as its bytes; "" if absent.
+        opcode_list_2: the same, after levels.
+        opcode_list_3: the same, after demosaicing.
+        active_area: photosites that see light.
+        default_crop: what the picture shows, in photosites of the whole array.
+        orientation: EXIF orientation 1 to 8.
+        pixel_aspect: width of a pixel over its height as displayed; 1 for square photosites.
+        maker: as the file spells it.
+        model: as the file spells it.
+        unique_model: DNG UniqueCameraModel, or "".
+        exif: what goes on into pictures.
+        thumbnail: the embedded JPEG, if it was asked for.
+        warnings: one line each; what was doubtful in the file and what was done about it.
+        path: where it was read from.
+    """
+
+    mosaic: NDArray[np.uint16] | NDArray[np.float32] | None = None
+    linear: NDArray[np.uint16] | NDArray[np.float32] | None = None
+    cfa: str = ""
+    black_level: NDArray[np.float64] = field(default_factory=lambda: np.zeros((1, 1)))
+    white_level: NDArray[np.float64] = field(default_factory=lambda: np.full((1, 1), 65535.0))
+    saturation_level: NDArray[np.float64] | None = None
+    black_rows: NDArray[np.float64] | None = None
+    black_columns: NDArray[np.float64] | None = None
+    as_shot_neutral: NDArray[np.float64] | None = None
+    calibrations: tuple[ColorCalibration, ...] = ()
+    analog_balance: NDArray[np.float64] | None = None
+    baseline_exposure_ev: float = 0.0
+    noise: tuple[Noise, ...] | None = None
+    opcode_list_1: bytes = b""
+    opcode_list_2: bytes = b""
+    opcode_list_3: bytes = b""
+    active_area: Area | None = None
+    default_crop: Area | None = None
+    orientation: int = 1
+    pixel_aspect: float = 1.0
+    maker: str = ""
+    model: str = ""
+    unique_model: str = ""
+    exif: Exif = field(default_factory=Exif)
+    thumbnail: bytes | None = None
+    warnings: tuple[str, ...] = ()
+    path: Path | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """Which family of sensor data this is."""
+        return "linear" if self.linear is not None else cfa_cell.kind(self.cfa)
+
+    @property
+    def data(self) -> NDArray[np.uint16] | NDArray[np.float32]:
+        """`mosaic` or `linear`, whichever is there."""
+        array = self.mosaic if self.mosaic is not None else self.linear
+        assert array is not None
+        return array
+
+    @property
+    def colors(self) -> str:
+        """The channels' letters, in the order of every per-color value.
+
+        >>> RawImage(mosaic=np.zeros((2, 2), np.uint16), cfa="GBRG").colors
+        'RGB'
+        """
+        return "RGB" if self.linear is not None else cfa_cell.colors(self.cfa)
+
+    @property
+    def active(self) -> Area:
+        """`active_area`, or the whole array if the file names none."""
+        return self.active_area or Area(0, 0, *self.data.shape[:2])
+
+    @property
+    def crop(self) -> Area:
+        """`default_crop`, or the active area if the file names none."""
+        return self.default_crop or self.active
+
+    def with_levels(
+        self, *, black: float | None = None, white: float | None = None, cfa: str | None = None
+    ) -> "RawImage":
+        """The same frame with its black level, white level or CFA overridden.
+
+        Args:
+            black: DN at no light, for every position.
+            white: DN at saturation, for every position; also the new saturation level.
+            cfa: the cell at the top left of the *active area*, as a camera's documentation names it.
+
+        Raises:
+            ValueError: `cfa` is no CFA, or white does not lie above black.
+        """
+        changes: dict[str, Any] = {}
+        if cfa is not None:
+            if self.linear is not None:
+                raise ValueError(f"a CFA of {cfa!r} was asked for a file that is already demosaiced; leave it out")
+            changes["cfa"] = cfa_cell.shift(cfa, -self.active.top, -self.active.left)
+        if black is not None:
+            changes["black_level"] = np.full_like(self.black_level, black)
+            changes |= {"black_rows": None, "black_columns": None}
+        if white is not None:
+            changes["white_level"] = changes["saturation_level"] = np.full_like(self.white_level, white)
+        changed = replace(self, **changes)
+        if (changed.white_level <= changed.black_level.min()).any():
+            raise ValueError(
+                f"white must lie above black, got black {changed.black_level.max():g} and white "
+                f"{changed.white_level.min():g}; give --black and --white that fit the file"
+            )
+        return changed

@@ -1,0 +1,1 @@
+"""How sensors measure: the way from light to numbers."""
