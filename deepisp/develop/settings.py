@@ -19,9 +19,15 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     """
 
     wb: str = Field("camera", description="camera, auto, daylight, KELVIN[,TINT] or the gains R,G,B")
-    highlights: Literal["clip", "blend", "reconstruct"] = Field("clip", description="what to do with clipped light")
-    demosaic: Literal["auto", "menon", "malvar", "bilinear"] = Field("auto", description="how colors are filled in")
-    tone: Literal["default", "none"] = Field("default", description="none: scene-linear light, no auto exposure")
+    highlights: Literal["clip", "blend", "reconstruct"] = Field(
+        "clip", description="what to do with clipped light"
+    )
+    demosaic: Literal["auto", "menon", "malvar", "bilinear"] = Field(
+        "auto", description="how colors are filled in"
+    )
+    tone: Literal["default", "none"] = Field(
+        "default", description="none: scene-linear light, no auto exposure"
+    )
     ev: float = Field(0.0, ge=-10, le=10, allow_inf_nan=False, description="exposure compensation in stops")
     color: Space = Field("srgb", description="output color space")
     bits: Literal[8, 16, 32] = Field(8, description="bits per channel; 32 is floating point")
@@ -29,8 +35,12 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
     half: bool = Field(False, description="half size: one pixel for each cell of the CFA, no demosaicing")
     hot_pixels: bool = Field(False, description="repair photosites that stand far above all their neighbors")
     lens: bool = Field(True, description="apply the file's own lens corrections")
-    black: float | None = Field(None, ge=0, allow_inf_nan=False, description="DN at no light, overrides the file")
-    white: float | None = Field(None, gt=0, allow_inf_nan=False, description="DN at saturation, overrides the file")
+    black: float | None = Field(
+        None, ge=0, allow_inf_nan=False, description="DN at no light, overrides the file"
+    )
+    white: float | None = Field(
+        None, gt=0, allow_inf_nan=False, description="DN at saturation, overrides the file"
+    )
     cfa: str | None = Field(None, description="cell at the top left of the active area, overrides the file")
 
     def digest(self) -> str:

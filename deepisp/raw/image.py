@@ -103,6 +103,7 @@ class RawImage:
         black_rows: (H of the active area,) DN to add to `black_level` per row, or None (DNG BlackLevelDeltaV).
         black_columns: (W of the active area,) the same per column (DNG BlackLevelDeltaH).
         as_shot_neutral: (C,) camera color of a gray under the scene's light, green = 1; None if unknown.
+        as_shot_white_xy: CIE 1931 chromaticity of the scene's white, in files that give it instead.
         calibrations: zero to three, one per illuminant.
         analog_balance: (C,) gains that the camera applied before digitizing, 1 if unknown.
         baseline_exposure_ev: stops by which a default rendering is brightened.
@@ -112,6 +113,7 @@ class RawImage:
         opcode_list_3: the same, after demosaicing.
         active_area: photosites that see light.
         default_crop: what the picture shows, in photosites of the whole array.
+        masked_areas: photosites that see no light, as the file lists them.
         orientation: EXIF orientation 1 to 8.
         pixel_aspect: width of a pixel over its height as displayed; 1 for square photosites.
         maker: as the file spells it.
@@ -132,6 +134,7 @@ class RawImage:
     black_rows: NDArray[np.float64] | None = None
     black_columns: NDArray[np.float64] | None = None
     as_shot_neutral: NDArray[np.float64] | None = None
+    as_shot_white_xy: tuple[float, float] | None = None
     calibrations: tuple[ColorCalibration, ...] = ()
     analog_balance: NDArray[np.float64] | None = None
     baseline_exposure_ev: float = 0.0
@@ -141,6 +144,7 @@ class RawImage:
     opcode_list_3: bytes = b""
     active_area: Area | None = None
     default_crop: Area | None = None
+    masked_areas: tuple[Area, ...] = ()
     orientation: int = 1
     pixel_aspect: float = 1.0
     maker: str = ""
@@ -198,7 +202,9 @@ class RawImage:
         changes: dict[str, Any] = {}
         if cfa is not None:
             if self.linear is not None:
-                raise ValueError(f"a CFA of {cfa!r} was asked for a file that is already demosaiced; leave it out")
+                raise ValueError(
+                    f"a CFA of {cfa!r} was asked for a file that is already demosaiced; leave it out"
+                )
             changes["cfa"] = cfa_cell.shift(cfa, -self.active.top, -self.active.left)
         if black is not None:
             changes["black_level"] = np.full_like(self.black_level, black)

@@ -10,6 +10,7 @@
 X-Trans is a cell of 36 letters. Letters: R, G, B; C, M, Y; W for white (no filter).
 """
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -18,8 +19,8 @@ from numpy.typing import NDArray
 Kind = Literal["bayer", "xtrans", "quad", "four-color", "mono", "other"]
 
 BAYER = ("RGGB", "GRBG", "GBRG", "BGGR")
-LETTERS = "RGBCMYW"      # the order of DNG's CFAPlaneColor codes, DNG 1.7.1 tag 50710
-XTRANS = "GBGGRGRGRBGBGBGGRGGRGGBGBGBRGRGRGGBG"      # X-Trans I to V, as in Fujifilm X-Pro1 files
+LETTERS = "RGBCMYW"  # the order of DNG's CFAPlaneColor codes, DNG 1.7.1 tag 50710
+XTRANS = "GBGGRGRGRBGBGBGGRGGRGGBGBGBRGRGRGGBG"  # X-Trans I to V, as in Fujifilm X-Pro1 files
 
 
 def side(cfa: str) -> int:
@@ -31,7 +32,7 @@ def side(cfa: str) -> int:
     >>> side("RGGB"), side(XTRANS), side("W")
     (2, 6, 1)
     """
-    n = round(len(cfa) ** 0.5)
+    n = math.isqrt(len(cfa))
     if n < 1 or n * n != len(cfa) or set(cfa) - set(LETTERS):
         raise ValueError(
             f"a CFA is a square cell of the letters {LETTERS}, row by row, got {cfa!r}; write for example RGGB"
@@ -86,7 +87,9 @@ def kind(cfa: str) -> Kind:
         return "mono"
     if cfa in BAYER:
         return "bayer"
-    if side(cfa) == 6 and any(shift(cfa, r, c) in (XTRANS, text(cell(XTRANS).T)) for r in range(6) for c in range(6)):
+    if side(cfa) == 6 and any(
+        shift(cfa, r, c) in (XTRANS, text(cell(XTRANS).T)) for r in range(6) for c in range(6)
+    ):
         return "xtrans"
     if side(cfa) == 4 and any(_is_quad(shift(cfa, r, c)) for r in range(2) for c in range(2)):
         return "quad"

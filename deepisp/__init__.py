@@ -1,0 +1,39 @@
+"""Raw sensor data to pictures: a camera pipeline that knows how sensors measure."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deepisp.develop.pipeline import develop as develop
+    from deepisp.develop.settings import Settings as Settings
+    from deepisp.raw.errors import DamagedFile as DamagedFile
+    from deepisp.raw.errors import LimitReached as LimitReached
+    from deepisp.raw.errors import RawError as RawError
+    from deepisp.raw.errors import UnsupportedFile as UnsupportedFile
+    from deepisp.raw.headerless import Layout as Layout
+    from deepisp.raw.image import RawImage as RawImage
+    from deepisp.raw.limits import Limits as Limits
+    from deepisp.raw.read import read as read
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "read": "raw.read",
+    "develop": "develop.pipeline",
+    "Settings": "develop.settings",
+    "RawImage": "raw.image",
+    "Layout": "raw.headerless",
+    "Limits": "raw.limits",
+    "RawError": "raw.errors",
+    "DamagedFile": "raw.errors",
+    "UnsupportedFile": "raw.errors",
+    "LimitReached": "raw.errors",
+}
+__all__ = [*_HOME]  # noqa: PLE0604  a dict's keys are its names
+
+
+def __getattr__(name: str) -> object:
+    """Hand a public name on from its home, loaded only now: `import deepisp` costs nothing."""
+    if name in _HOME:
+        return getattr(import_module(f"deepisp.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'deepisp' has no attribute {name!r}")

@@ -1,0 +1,218 @@
+"""Decoding in child processes: a crash, a hang or a memory bomb there is an error here, never more.
+
+glibc fills fresh heap memory with a byte of ours (MALLOC_PERTURB_), so that photosites which a decoder never
+wrote are seen; LibRaw otherwise hands out what lay there before, often the previous photograph.
+"""
+
+import atexit
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.raw import errors, wire
+from deepisp.raw.errors import DamagedFile, LimitReached, RawError
+from deepisp.raw.image import RawImage
+from deepisp.raw.limits import Limits
+
+PERTURB = 90  # glibc writes the complement of this byte, 0xA5, into fresh memory
+UNWRITTEN = 0xA5A5
+_START_S = 30.0  # a child that has not answered by then, over the file's own limit, is not coming up
+
+
+class Decoder:
+    """One child process. Not for two threads at once; `Pool` hands them out."""
+
+    def __init__(self, perturb: int = PERTURB) -> None:
+        """Start the child; it imports its libraries while the caller goes on."""
+        environment = os.environ | {
+            "MALLOC_PERTURB_": str(perturb),
+            "MALLOC_ARENA_MAX": "2",  # arenas count against the address-space limit
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "deepisp.raw.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is the parent's to handle
+        )
+        self._has_answered = False
+
+    def decode(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
+        """What the child makes of a file.
+
+        Raises:
+            RawError: the child said so, or it died, or it took too long. After the last two the child is gone.
+            OSError: the file cannot be opened.
+        """
+        deadline = time.monotonic() + limits.timeout_s + (0 if self._has_answered else _START_S)
+        try:
+            answer, arrays = self._exchange(request, deadline, limits)
+        except TimeoutError:
+            self.close()
+            raise LimitReached(
+                path,
+                f"decoding took longer than {limits.timeout_s:g} s",
+                "if the file is sound, raise --timeout",
+            ) from None
+        except (EOFError, BrokenPipeError, ValueError, KeyError) as error:
+            code = self.close()
+            raise _death(path, code, limits) from error
+        self._has_answered = True
+        if "error" in answer:
+            raise _said(path, answer)
+        return wire.unpack(answer["raw"], arrays)
+
+    def close(self) -> int:
+        """End the child; its exit code, negative for a signal."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        try:
+            code = self._process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            code = self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        return code
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it can take another file."""
+        return self._process.poll() is None and not (
+            self._process.stdin is None or self._process.stdin.closed
+        )
+
+    def _exchange(
+        self, request: dict[str, Any], deadline: float, limits: Limits
+    ) -> tuple[dict[str, Any], list[NDArray[Any]]]:
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        length = wire.header_length(self._receive(8, deadline))
+        answer = json.loads(self._receive(length, deadline))
+        most = limits.max_memory_mib << 20
+        arrays = [wire.allocate(description, most) for description in answer.get("arrays", [])]
+        for array in arrays:
+            if array.size:
+                self._fill(array.data.cast("B"), deadline)
+        return answer, arrays
+
+    def _receive(self, size: int, deadline: float) -> bytes:
+        buffer = bytearray(size)
+        self._fill(memoryview(buffer), deadline)
+        return bytes(buffer)
+
+    def _fill(self, view: memoryview, deadline: float) -> None:
+        assert self._process.stdout
+        descriptor = self._process.stdout.fileno()
+        with selectors.DefaultSelector() as selector:
+            selector.register(descriptor, selectors.EVENT_READ)
+            while len(view):
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise TimeoutError
+                count = os.readv(descriptor, [view])
+                if count == 0:
+                    raise EOFError
+                view = view[count:]
+
+
+class Pool:
+    """Idle children, reused from file to file."""
+
+    def __init__(self) -> None:
+        """No child is started before the first file."""
+        self._idle: list[Decoder] = []
+        self._lock = threading.Lock()
+
+    def warm(self) -> None:
+        """Start one child now, so that it comes up while the caller does something else."""
+        decoder = Decoder()
+        with self._lock:
+            self._idle.append(decoder)
+
+    def decode(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
+        """See `Decoder.decode`; pixels that were never written are refused."""
+        raw = self._decode_reusing(path, request, limits)
+        share = float(np.mean(raw.data == UNWRITTEN)) if raw.data.dtype == np.uint16 else 0.0
+        if share > 0.001:  # 0.1 %: 100 % of stubs, 0.000 % of ten sound files
+            _refuse_unwritten(path, request, limits, raw, share)
+        return raw
+
+    def close(self) -> None:
+        """End all idle children."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for decoder in idle:
+            decoder.close()
+
+    def _decode_reusing(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
+        with self._lock:
+            decoder = self._idle.pop() if self._idle else None
+        if decoder is None or not decoder.is_alive:
+            decoder = Decoder()
+        try:
+            return decoder.decode(path, request, limits)
+        finally:
+            if not _is_glibc():
+                decoder.close()  # memory of the last file cannot be told from this one's: never reuse
+            elif decoder.is_alive:
+                with self._lock:
+                    self._idle.append(decoder)
+
+
+def _refuse_unwritten(
+    path: Path, request: dict[str, Any], limits: Limits, first: RawImage, share: float
+) -> None:
+    """Raise if the suspicious value goes with the fill byte; a sensor that really measured it is let through."""
+    other = Decoder(perturb=PERTURB ^ 0xFF)
+    try:
+        second = other.decode(path, request, limits)
+    finally:
+        other.close()
+    if not np.array_equal(first.data, second.data):
+        raise DamagedFile(path, f"{share:.0%} of its pixels are missing", "copy it from the camera again")
+
+
+def _said(path: Path, answer: dict[str, Any]) -> Exception:
+    if answer["error"] == "OSError":
+        return OSError(answer["errno"] or 0, answer["text"], str(path))
+    kind: type[RawError] = getattr(errors, answer["error"])
+    return kind(path, answer["what"], answer["remedy"])
+
+
+def _death(path: Path, code: int, limits: Limits) -> RawError:
+    if code == -9:  # the kernel's answer to a process that takes too much
+        return LimitReached(
+            path, "decoding was killed, probably for lack of memory", "free memory or lower --jobs"
+        )
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return DamagedFile(
+        path,
+        f"the decoder died on it ({how})",
+        "copy it from the camera again; if it opens elsewhere, report it",
+    )
+
+
+def _is_glibc() -> bool:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION") is not None
+    except (AttributeError, ValueError, OSError):
+        return False
+
+
+POOL = Pool()
+atexit.register(POOL.close)

@@ -1,0 +1,78 @@
+"""Whether decoded values can be what a sensor gave: missing data, levels that contradict themselves."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from deepisp.raw.errors import DamagedFile
+from deepisp.raw.image import RawImage
+
+_ZEROS = 0.1  # share of exact zeros that a sensor with a black level above zero never gives
+_MARGIN = 4  # photosites next to the light-sensitive area that stray light may reach
+_FEWEST = 1000  # masked photosites, for a mean to be trusted
+
+
+def check(raw: RawImage, file: Path) -> RawImage:
+    """The raw image, with levels that can be used and a warning for each doubt.
+
+    Raises:
+        DamagedFile: more than a tenth of the photosites are exactly zero, far below black.
+    """
+    area = raw.active
+    seen = raw.data[area.top : area.bottom, area.left : area.right]
+    lowest = float(raw.black_level.min())
+    if raw.data.dtype == np.uint16 and lowest >= 16:
+        share = 1 - np.count_nonzero(seen) / seen.size
+        if share > _ZEROS:
+            raise DamagedFile(
+                file,
+                f"{share:.0%} of its pixels are zero, black is {lowest:g}",
+                "copy it from the camera again",
+            )
+    return _check_black(_check_white(raw))
+
+
+def _check_white(raw: RawImage) -> RawImage:
+    if (raw.white_level > raw.black_level).all():
+        return raw
+    top = max(float(raw.data.max()), float(raw.black_level.max()) + 1)
+    white = np.full_like(raw.white_level, top)
+    words = f"white level {raw.white_level.min():g} is not above black {raw.black_level.max():g}: the brightest value, {top:g}, was taken"
+    return replace(raw, white_level=white, saturation_level=white.copy(), warnings=(*raw.warnings, words))
+
+
+def _check_black(raw: RawImage) -> RawImage:
+    """Compare black with what the masked borders read."""
+    if raw.mosaic is None or raw.active_area is None:
+        return raw
+    measured = masked_mean(raw)
+    if measured is None:
+        return raw
+    told, span = float(raw.black_level.mean()), float((raw.white_level - raw.black_level).mean())
+    if abs(measured - told) <= max(0.002 * span, 1.0):
+        return raw
+    words = f"masked borders read {measured:.1f}, the black level is {told:.1f}"
+    return replace(raw, warnings=(*raw.warnings, words))
+
+
+def masked_mean(raw: RawImage) -> float | None:
+    """Mean DN of the photosites that see no light; None if there are too few.
+
+    The file's own list of masked areas is taken if there is one; else the borders of the active area.
+    """
+    if raw.mosaic is None:
+        return None
+    area, height, width = raw.active, *raw.mosaic.shape
+    if raw.masked_areas:
+        parts = [raw.mosaic[a.top : a.bottom, a.left : a.right] for a in raw.masked_areas]
+    else:
+        parts = [
+            raw.mosaic[_MARGIN : area.top - _MARGIN, :] if area.top > 2 * _MARGIN else raw.mosaic[:0],
+            raw.mosaic[:, _MARGIN : area.left - _MARGIN] if area.left > 2 * _MARGIN else raw.mosaic[:, :0],
+        ]
+    values = np.concatenate([part.ravel() for part in parts]).astype(np.float64)
+    if values.size < _FEWEST:
+        return None
+    low, high = np.percentile(values, (5, 95))  # dead and hot photosites, markers of video frames
+    return float(values[(values >= low) & (values <= high)].mean())

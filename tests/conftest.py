@@ -1,0 +1,30 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real files; without it a test is skipped, in CI it fails."""
+    folder = Path(os.environ.get("DEEPISP_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        message = f"no real data at {folder}; set DEEPISP_DATA"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return folder
+
+
+@pytest.fixture(scope="session", params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> str:
+    """Each device that this machine has."""
+    import torch
+
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device here")
+    return str(request.param)
