@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "read": "raw.read",
-    "develop": "develop.pipeline",
+    "develop": "develop",      # the package itself, which can be called
     "Settings": "develop.settings",
     "RawImage": "raw.image",
     "Layout": "raw.headerless",
@@ -35,5 +35,6 @@ __all__ = [*_HOME]  # noqa: PLE0604  a dict's keys are its names
 def __getattr__(name: str) -> object:
     """Hand a public name on from its home, loaded only now: `import deepisp` costs nothing."""
     if name in _HOME:
-        return getattr(import_module(f"deepisp.{_HOME[name]}"), name)
+        home = import_module(f"deepisp.{_HOME[name]}")
+        return home if name == _HOME[name] else getattr(home, name)
     raise AttributeError(f"module 'deepisp' has no attribute {name!r}")

@@ -1,1 +1,19 @@
-"""The ISP: one stage a file, in the order of light; `pipeline` shows them all."""
+"""The ISP: one stage a file, in the order of light; `pipeline` shows them all.
+
+`deepisp.develop` is this package and, called, the verb: `deepisp.develop("photo.dng")` is `pipeline.develop`.
+A plain function of that name would be hidden by the package as soon as anything imports a stage.
+"""
+
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _Verb(ModuleType):
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from deepisp.develop import pipeline
+
+        return pipeline.develop(*args, **kwargs)
+
+
+sys.modules[__name__].__class__ = _Verb

@@ -4,26 +4,67 @@ Pixels are upright when they get here, so the orientation is 1; sizes, color spa
 out is what only holds for the raw file: maker notes, thumbnails, DNG tags, offsets.
 """
 
-import importlib.metadata
 import re
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import deepisp
 from deepisp.picture import ifd
 from deepisp.picture.ifd import ASCII, BYTE, LONG, RATIONAL, SHORT, SRATIONAL, UNDEFINED, Field
 from deepisp.raw.image import Exif
 
 # Exif 2.32 (CIPA DC-008-2019), tables 3 to 8: the type of each tag that we copy into directory 0 ...
 _IMAGE = {
-    270: ASCII, 271: ASCII, 272: ASCII, 282: RATIONAL, 283: RATIONAL, 296: SHORT, 306: ASCII, 315: ASCII, 33432: ASCII,
+    270: ASCII, 271: ASCII, 272: ASCII, 282: RATIONAL, 283: RATIONAL, 296: SHORT, 306: ASCII, 315: ASCII,
+    33432: ASCII,
 }  # fmt: skip
+ORIENTATION = 274
+_RESOLUTION = (282, 283, 296)  # XResolution, YResolution, ResolutionUnit: only together
 # ... of the tags of the EXIF directory; one that is not here is typed by its value ...
-_RATIONALS = (33434, 33437, 37122, 37378, 37381, 37382, 37386, 41483, 41486, 41487, 41493, 41988, 42034, 42240)
-_SIGNED = (37377, 37379, 37380, 37888, 37892)      # shutter speed, brightness, exposure bias; temperature, elevation
+_RATIONALS = (
+    33434,
+    33437,
+    37122,
+    37378,
+    37381,
+    37382,
+    37386,
+    41483,
+    41486,
+    41487,
+    41493,
+    41988,
+    42034,
+    42240,
+)
+_SIGNED = (
+    37377,
+    37379,
+    37380,
+    37888,
+    37892,
+)  # shutter speed, brightness, exposure bias; temperature, elevation
 _OPAQUE = (34856, 36864, 37121, 37510, 40960, 41484, 41728, 41729, 41730, 41995)
-_TEXTS = (34852, 36867, 36868, 36880, 36881, 36882, 37520, 37521, 37522, 40964, 42016, 42032, 42033, 42035, 42036, 42037)
+_TEXTS = (
+    34852,
+    36867,
+    36868,
+    36880,
+    36881,
+    36882,
+    37520,
+    37521,
+    37522,
+    40964,
+    42016,
+    42032,
+    42033,
+    42035,
+    42036,
+    42037,
+)
 _EXIF = (
     dict.fromkeys(_RATIONALS, RATIONAL)
     | dict.fromkeys(_SIGNED, SRATIONAL)
@@ -35,12 +76,15 @@ _GPS = dict.fromkeys((1, 3, 8, 9, 10, 12, 14, 16, 18, 19, 21, 23, 25, 29), ASCII
 _GPS |= dict.fromkeys((2, 4, 6, 7, 11, 13, 15, 17, 20, 22, 24, 26, 31), RATIONAL)
 _GPS |= {0: BYTE, 5: BYTE, 27: UNDEFINED, 28: UNDEFINED, 30: SHORT}
 
+# How many numbers, where not one: lens specification; latitude, longitude, time.
+_COUNTS = {("EXIF", 42034): 4, ("GPS", 2): 3, ("GPS", 4): 3, ("GPS", 7): 3}
+
 # Maker note, interoperability pointer, Windows padding; where the subject is, in unrotated pixels of the raw.
 _LEFT_OUT = frozenset({37500, 40965, 59932, 59933, 37396, 41492})
-_LONGEST = 65_000      # bytes: a JPEG holds 65 527 of EXIF in its one segment
-_SRGB, _UNCALIBRATED = 1, 0xFFFF      # values of ColorSpace, Exif 2.32, table 7
+_LONGEST = 65_000  # bytes: a JPEG holds 65 527 of EXIF in its one segment
+_SRGB, _UNCALIBRATED = 1, 0xFFFF  # values of ColorSpace, Exif 2.32, table 7
 _DIGEST = re.compile(rb"deepisp [\w.+-]+ settings=([0-9a-f]{6,64})")
-_SEARCHED = 1 << 18      # bytes at either end of a file: EXIF is at most 64 kB and lies at one of them
+_SEARCHED = 1 << 18  # bytes at either end of a file: EXIF is at most 64 kB and lies at one of them
 
 
 class Directories(NamedTuple):
@@ -51,10 +95,16 @@ class Directories(NamedTuple):
     gps: dict[int, Field]
     dropped: list[str]
 
+    @property
+    def pointers(self) -> dict[int, dict[int, Field]]:
+        """The directories that directory 0 points to, by the pointer's tag; an empty one is left out."""
+        both = {ifd.EXIF_POINTER: self.exif, ifd.GPS_POINTER: self.gps}
+        return {pointer: fields for pointer, fields in both.items() if fields}
+
 
 def software(digest: str = "") -> str:
     """The text of the Software tag; `digest` is that of the settings which made the picture."""
-    words = f"deepisp {importlib.metadata.version('deepisp')}"
+    words = f"deepisp {deepisp.__version__}"
     return f"{words} settings={digest}" if digest else words
 
 
@@ -64,7 +114,7 @@ def directories(
     """The EXIF of a picture of `height` x `width` upright pixels in `space`. Never fails: what cannot be
     written is dropped, and named in `dropped`."""
     found = directories_as_found(exif, strip_gps=strip_gps)
-    ours = {274: ifd.field(SHORT, 1), 305: ifd.field(ASCII, software(digest))}
+    ours = {ORIENTATION: ifd.field(SHORT, 1), 305: ifd.field(ASCII, software(digest))}
     sizes = {
         40961: ifd.field(SHORT, _SRGB if space == "srgb" else _UNCALIBRATED),
         40962: ifd.field(LONG, width),
@@ -76,14 +126,26 @@ def directories(
 def directories_as_found(exif: Exif | None, *, strip_gps: bool = False) -> Directories:
     """The raw file's EXIF without what only holds there; no orientation, sizes or software."""
     exif, dropped = exif or Exif(), list[str]()
-    image = _fields("Image", {t: v for t, v in exif.tags.get("Image", {}).items() if t in _IMAGE}, _IMAGE, dropped)
+    image = _fields(
+        "Image", {t: v for t, v in exif.tags.get("Image", {}).items() if t in _IMAGE}, _IMAGE, dropped
+    )
+    if not _is_resolution(image):
+        image = {tag: one for tag, one in image.items() if tag not in _RESOLUTION}
     known = _known(exif) | dict(exif.tags.get("EXIF", {}))
     photo = _fields("EXIF", {t: v for t, v in known.items() if t not in _LEFT_OUT}, _EXIF, dropped)
-    photo.setdefault(36864, ifd.field(UNDEFINED, b"0232"))      # ExifVersion: mandatory
+    photo.setdefault(36864, ifd.field(UNDEFINED, b"0232"))  # ExifVersion: mandatory
     gps = {} if strip_gps else _fields("GPS", exif.tags.get("GPS", {}), _GPS, dropped)
     for name, fields in (("EXIF", photo), ("Image", image), ("GPS", gps)):
         _shorten(name, fields, dropped)
     return Directories(image, photo, gps, dropped)
+
+
+def _is_resolution(image: Mapping[int, Field]) -> bool:
+    """Whether pixels per inch or centimeter are given in full, and are numbers."""
+    if any(tag not in image for tag in _RESOLUTION):
+        return False
+    across, down, unit = (image[tag].data for tag in _RESOLUTION)
+    return all(struct.unpack("<4I", across + down)) and struct.unpack("<H", unit)[0] in (1, 2, 3)
 
 
 def _known(exif: Exif) -> dict[int, Any]:
@@ -99,16 +161,20 @@ def _known(exif: Exif) -> dict[int, Any]:
     return {tag: value for tag, value in values.items() if value}
 
 
-def _fields(name: str, tags: Mapping[int, Any], kinds: Mapping[int, int], dropped: list[str]) -> dict[int, Field]:
+def _fields(
+    name: str, tags: Mapping[int, Any], kinds: Mapping[int, int], dropped: list[str]
+) -> dict[int, Field]:
     fields = {}
     for tag, value in tags.items():
         try:
             kind = kinds.get(tag)
-            fields[tag] = ifd.guess(value) if kind is None else ifd.field(kind, _alone(kind, value))
+            one = ifd.guess(value) if kind is None else ifd.field(kind, _alone(kind, value))
+            if kind in (RATIONAL, SRATIONAL, SHORT) and one.count != _COUNTS.get((name, tag), 1):
+                raise ValueError(f"{one.count} values")
             struct.pack("<H", tag)
-        except (ValueError, TypeError, OverflowError, AttributeError, struct.error) as error:
-            fields.pop(tag, None)
-            dropped.append(f"EXIF tag {tag} of {name} not copied: {type(error).__name__}")
+            fields[tag] = one
+        except (ValueError, TypeError, OverflowError, AttributeError, struct.error):
+            dropped.append(f"EXIF tag {tag} of {name} not copied: bad value {repr(value)[:40]}")
     return fields
 
 
@@ -126,23 +192,18 @@ def _shorten(name: str, fields: dict[int, Field], dropped: list[str]) -> None:
 
 
 def block(found: Directories) -> bytes:
-    """The directories as one TIFF structure: what PNG, WebP, AVIF and JPEG XL carry, and JPEG after "Exif"."""
-    start = 8      # behind the TIFF header
-    image = dict(found.image)
-    for pointer in (ifd.EXIF_POINTER, *([ifd.GPS_POINTER] if found.gps else [])):
-        image[pointer] = ifd.field(LONG, 0)
-    exif_at = start + len(ifd.directory(image, start))
-    photo = ifd.directory(found.exif, exif_at)
-    image[ifd.EXIF_POINTER] = ifd.field(LONG, exif_at)
-    gps = b""
-    if found.gps:
-        image[ifd.GPS_POINTER] = ifd.field(LONG, exif_at + len(photo))
-        gps = ifd.directory(found.gps, exif_at + len(photo))
-    return struct.pack("<2sHI", b"II", 42, start) + ifd.directory(image, start) + photo + gps
+    """The directories as one TIFF structure, as PNG, WebP, AVIF and JPEG XL carry it; JPEG after "Exif"."""
+    start = 8  # behind the TIFF header
+    image = found.image | dict.fromkeys(found.pointers, ifd.field(LONG, 0))
+    behind, parts = start + len(ifd.directory(image, start)), b""
+    for pointer, fields in found.pointers.items():
+        image[pointer] = ifd.field(LONG, behind + len(parts))
+        parts += ifd.directory(fields, behind + len(parts))
+    return struct.pack("<2sHI", b"II", 42, start) + ifd.directory(image, start) + parts
 
 
 def settings_digest(path: Path) -> str | None:
-    """The digest of the settings that made the picture at `path`; None if there is no such file or no digest in it.
+    """The digest of the settings that made the picture at `path`; None if there is no file or no digest in it.
 
     Reads the two ends of the file alone, where EXIF lies in every format that we write; decodes nothing.
     """

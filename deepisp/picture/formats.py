@@ -23,11 +23,11 @@ class Format:
     any_space: bool = True
 
 
-JPEG = Format("JPEG", (".jpg", ".jpeg"), (8,), 65500)      # libjpeg's JPEG_MAX_DIMENSION
-PNG = Format("PNG", (".png",), (8, 16), 1_000_000)      # libpng's PNG_USER_WIDTH_MAX
+JPEG = Format("JPEG", (".jpg", ".jpeg"), (8,), 65500)  # libjpeg's JPEG_MAX_DIMENSION
+PNG = Format("PNG", (".png",), (8, 16), 1_000_000)  # libpng's PNG_USER_WIDTH_MAX
 TIFF = Format("TIFF", (".tif", ".tiff"), (8, 16, 32), 2**31 - 1)
-WEBP = Format("WebP", (".webp",), (8,), 16383)      # WEBP_MAX_DIMENSION
-AVIF = Format("AVIF", (".avif",), (8,), 65536)      # AV1: 16 bits for a frame's side
+WEBP = Format("WebP", (".webp",), (8,), 16383)  # WEBP_MAX_DIMENSION
+AVIF = Format("AVIF", (".avif",), (8,), 65536)  # AV1: 16 bits for a frame's side
 JXL = Format("JPEG XL", (".jxl",), (8, 16), 2**30, any_space=False)
 
 FORMATS: dict[str, Format] = {
@@ -47,7 +47,8 @@ def of(path: Path) -> Format:
     known = FORMATS.get(path.suffix.lower().lstrip("."))
     if known is None:
         raise ValueError(
-            f"no picture format for {path.name!r}: its suffix is {path.suffix!r}; use one of {', '.join(FORMATS)}"
+            f"no picture format for {path.name!r}: its suffix is {path.suffix!r}; "
+            f"use one of {', '.join(FORMATS)}"
         )
     return known
 

@@ -15,7 +15,7 @@ from deepisp.picture import spaces
 
 # ICC.1:2022, 7.2.16: the PCS illuminant as s15Fixed16 numbers, 0.9642, 1.0, 0.8249.
 _D50 = np.array([0xF6D6, 0x10000, 0xD32D]) / 0x10000
-_DATE = (2026, 1, 1, 0, 0, 0)      # fixed, so that a picture's bytes do not depend on the day
+_DATE = (2026, 1, 1, 0, 0, 0)  # fixed, so that a picture's bytes do not depend on the day
 _COPYRIGHT = "CC0: no rights reserved"
 
 
@@ -59,7 +59,7 @@ def _fixed(values: NDArray[np.float64]) -> bytes:
 
 
 def _colorants(matrix: NDArray[np.float64]) -> list[bytes]:
-    """The matrix's columns; rounded so that they still add up to D50, and white stays neutral to the last bit."""
+    """The matrix's columns, rounded so that they still add up to D50: white stays neutral to the last bit."""
     columns = np.round(matrix * 0x10000) / 0x10000
     columns[:, 1] = _D50 - columns[:, 0] - columns[:, 2]
     return [b"XYZ \0\0\0\0" + _fixed(column) for column in columns.T]
@@ -93,7 +93,7 @@ def _assemble(color: bytes, tags: dict[bytes, bytes]) -> bytes:
         ">I4s4s4s4s4s6H4s",
         start + len(body), b"\0" * 4, b"\x04\x30\0\0", b"mntr", color, b"XYZ ", *_DATE, b"acsp",
     )  # fmt: skip
-    header += bytes(28) + _fixed(_D50)      # platform to rendering intent: not stated, perceptual
+    header += bytes(28) + _fixed(_D50)  # platform to rendering intent: not stated, perceptual
     header = header.ljust(128, b"\0")
     profile = header + struct.pack(">I", len(tags)) + table + body
     # Profile ID, 7.2.18: MD5 over the profile with flags, intent and ID zero, as they are so far.

@@ -14,8 +14,8 @@ Transfer = Literal["srgb", "adobe", "romm", "bt2020", "linear"]
 Chromaticity = tuple[float, float]
 Floats = TypeVar("Floats", bound=NDArray[np.floating[Any]])
 
-D65: Chromaticity = (0.3127, 0.3290)      # CIE x, y as IEC 61966-2-1, BT.2020 and Adobe RGB (1998) round them
-D50: Chromaticity = (0.3457, 0.3585)      # ISO 22028-2, table 1
+D65: Chromaticity = (0.3127, 0.3290)  # CIE x, y as IEC 61966-2-1, BT.2020 and Adobe RGB (1998) round them
+D50: Chromaticity = (0.3457, 0.3585)  # ISO 22028-2, table 1
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class Space:
     transfer: Transfer
 
 
-_SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))      # IEC 61966-2-1:1999, 4.1 (those of ITU-R BT.709)
-_P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))      # SMPTE EG 432-1:2010, P3 with a D65 white
-_ADOBE = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))      # Adobe RGB (1998) Color Image Encoding, 4.3.1
-_ROMM = ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001))      # ISO 22028-2:2013 (ROMM RGB), table 1
-_REC2020 = ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))      # ITU-R BT.2020-2, table 3
+_SRGB = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1:1999, 4.1 (those of ITU-R BT.709)
+_P3 = ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060))  # SMPTE EG 432-1:2010, P3 with a D65 white
+_ADOBE = ((0.64, 0.33), (0.21, 0.71), (0.15, 0.06))  # Adobe RGB (1998) Color Image Encoding, 4.3.1
+_ROMM = ((0.7347, 0.2653), (0.1596, 0.8404), (0.0366, 0.0001))  # ISO 22028-2:2013 (ROMM RGB), table 1
+_REC2020 = ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046))  # ITU-R BT.2020-2, table 3
 
 SPACES: dict[str, Space] = {
     "srgb": Space("sRGB", _SRGB, D65, "srgb"),
@@ -73,9 +73,9 @@ class Curve:
 
 
 CURVES: dict[Transfer, Curve] = {
-    "srgb": Curve(2.4, 0.055, 12.92, 0.04045),      # IEC 61966-2-1:1999, 4.2
-    "adobe": Curve(563 / 256),      # 2.19921875: Adobe RGB (1998) Color Image Encoding, 4.3.4.2
-    "romm": Curve(1.8, 0.0, 16.0, 16 / 512),      # ISO 22028-2:2013: linear below 16 ** (1.8 / (1 - 1.8)) = 1/512
+    "srgb": Curve(2.4, 0.055, 12.92, 0.04045),  # IEC 61966-2-1:1999, 4.2
+    "adobe": Curve(563 / 256),  # 2.19921875: Adobe RGB (1998) Color Image Encoding, 4.3.4.2
+    "romm": Curve(1.8, 0.0, 16.0, 16 / 512),  # ISO 22028-2:2013: linear below 16 ** (1.8 / (1 - 1.8)) = 1/512
     # ITU-R BT.2020-2, table 4: alpha and beta to full precision, as its footnote gives them.
     "bt2020": Curve(1 / 0.45, 0.09929682680944, 4.5, 4.5 * 0.018053968510807),
     "linear": Curve(1.0),
@@ -89,7 +89,8 @@ def encode(linear: Floats, transfer: Transfer) -> Floats:
         return linear
     upper = (1 + curve.offset) * light ** (1 / curve.gamma) - curve.offset
     stored = np.where(light <= curve.toe / curve.slope, light * curve.slope, upper)
-    return np.copysign(stored, linear).astype(linear.dtype)      # type: ignore[return-value]  # dtype kept, shape kept
+    signed: Floats = np.copysign(stored, linear).astype(linear.dtype)
+    return signed
 
 
 def decode(encoded: Floats, transfer: Transfer) -> Floats:
@@ -99,7 +100,8 @@ def decode(encoded: Floats, transfer: Transfer) -> Floats:
         return encoded
     upper = ((stored + curve.offset) / (1 + curve.offset)) ** curve.gamma
     light = np.where(stored <= curve.toe, stored / curve.slope, upper)
-    return np.copysign(light, encoded).astype(encoded.dtype)      # type: ignore[return-value]  # dtype kept, shape kept
+    signed: Floats = np.copysign(light, encoded).astype(encoded.dtype)
+    return signed
 
 
 def xyz(white: Chromaticity) -> NDArray[np.float64]:
@@ -113,9 +115,9 @@ def xyz(white: Chromaticity) -> NDArray[np.float64]:
 
 
 def rgb_to_xyz(space: str) -> NDArray[np.float64]:
-    """Linear RGB of a space of `SPACES` to CIE XYZ relative to that space's own white, (3, 3), acts on columns.
+    """Linear RGB of a space of `SPACES` to CIE XYZ under that space's own white, (3, 3), acts on columns.
 
-    Derived from the primaries: R = G = B = 1 gives the white with Y = 1. Standards print the same matrix rounded.
+    Derived from the primaries: R = G = B = 1 gives the white with Y = 1. Standards print it rounded.
 
     Source: SMPTE RP 177-1993, "Derivation of basic television color equations".
     """

@@ -24,8 +24,20 @@ def main() -> None:
     """Answer requests, one JSON line each, until there are no more."""
     answers = os.fdopen(os.dup(1), "wb", buffering=1 << 20)
     os.dup2(2, 1)  # whatever a library prints must not end up among the answers
+    _load()
     for line in sys.stdin.buffer:
         _answer(json.loads(line), answers)
+
+
+def _load() -> None:
+    """Import what nearly every file needs before a memory limit can break an import half way."""
+    import exifread
+    import rawpy
+    import tifffile
+
+    from deepisp.raw import decode
+
+    assert all((exifread, rawpy, tifffile, decode))
 
 
 def _answer(request: dict[str, Any], answers: IO[bytes]) -> None:
@@ -54,15 +66,14 @@ def _answer(request: dict[str, Any], answers: IO[bytes]) -> None:
             f"decoding needs more than {limits.max_memory_mib} MiB",
             _RAISE_MEMORY,
         )
-    except OSError as error:
-        wire.send(
-            answers, {"error": "OSError", "errno": error.errno, "text": error.strerror or str(error)}, []
-        )
     except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:  # the system's own; parsers give no number
+            text = error.strerror or str(error)
+            wire.send(answers, {"error": "OSError", "errno": error.errno, "text": text}, [])
+            return
         # Parsers of hostile bytes raise whatever they like; to the user it is one thing.
-        _fail(
-            answers, DamagedFile.__name__, f"{type(error).__name__}: {error}", "copy it from the camera again"
-        )
+        words = f"its contents contradict each other: {type(error).__name__}: {error}"
+        _fail(answers, DamagedFile.__name__, words, "copy it from the camera again")
 
 
 def _fail(answers: IO[bytes], name: str, what: str, remedy: str) -> None:

@@ -19,13 +19,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw import errors, wire
-from deepisp.raw.errors import DamagedFile, LimitReached, RawError
+from deepisp.raw import wire
+from deepisp.raw.errors import DamagedFile, LimitReached, RawError, UnsupportedFile
 from deepisp.raw.image import RawImage
 from deepisp.raw.limits import Limits
 
 PERTURB = 90  # glibc writes the complement of this byte, 0xA5, into fresh memory
 UNWRITTEN = 0xA5A5
+_ERRORS: dict[str, type[RawError]] = {
+    kind.__name__: kind for kind in (DamagedFile, UnsupportedFile, LimitReached)
+}
 _START_S = 30.0  # a child that has not answered by then, over the file's own limit, is not coming up
 
 
@@ -49,6 +52,7 @@ class Decoder:
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
         self._has_answered = False
+        self.has_died = False
 
     def decode(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
         """What the child makes of a file.
@@ -60,6 +64,7 @@ class Decoder:
         deadline = time.monotonic() + limits.timeout_s + (0 if self._has_answered else _START_S)
         try:
             answer, arrays = self._exchange(request, deadline, limits)
+            result = _said(path, answer) if "error" in answer else wire.unpack(answer["raw"], arrays)
         except TimeoutError:
             self.close()
             raise LimitReached(
@@ -67,13 +72,13 @@ class Decoder:
                 f"decoding took longer than {limits.timeout_s:g} s",
                 "if the file is sound, raise --timeout",
             ) from None
-        except (EOFError, BrokenPipeError, ValueError, KeyError) as error:
-            code = self.close()
-            raise _death(path, code, limits) from error
+        except (EOFError, BrokenPipeError, LookupError, ValueError, TypeError, AttributeError) as error:
+            self.has_died = True
+            raise _death(path, self.close()) from error
         self._has_answered = True
-        if "error" in answer:
-            raise _said(path, answer)
-        return wire.unpack(answer["raw"], arrays)
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def close(self) -> int:
         """End the child; its exit code, negative for a signal."""
@@ -136,6 +141,7 @@ class Pool:
     def __init__(self) -> None:
         """No child is started before the first file."""
         self._idle: list[Decoder] = []
+        self._inherited: list[Decoder] = []  # kept, or Python would warn that they still run
         self._lock = threading.Lock()
 
     def warm(self) -> None:
@@ -159,13 +165,27 @@ class Pool:
         for decoder in idle:
             decoder.close()
 
+    def forget(self) -> None:
+        """After a fork: the children are the parent's, and two askers would get each other's answers."""
+        self._inherited, self._idle, self._lock = self._idle, [], threading.Lock()
+
     def _decode_reusing(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
         with self._lock:
-            decoder = self._idle.pop() if self._idle else None
-        if decoder is None or not decoder.is_alive:
-            decoder = Decoder()
+            used = self._idle.pop() if self._idle else None
+        if used is not None and used.is_alive:
+            try:
+                return self._decode_by(used, path, request, limits)
+            except RawError:
+                if not used.has_died:  # else the file before may have been its ruin: ask a fresh one
+                    raise
+        return self._decode_by(Decoder(), path, request, limits)
+
+    def _decode_by(self, decoder: Decoder, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
         try:
             return decoder.decode(path, request, limits)
+        except LimitReached:
+            decoder.close()  # what a failed allocation left behind in libraries is unknown
+            raise
         finally:
             if not _is_glibc():
                 decoder.close()  # memory of the last file cannot be told from this one's: never reuse
@@ -189,12 +209,11 @@ def _refuse_unwritten(
 
 def _said(path: Path, answer: dict[str, Any]) -> Exception:
     if answer["error"] == "OSError":
-        return OSError(answer["errno"] or 0, answer["text"], str(path))
-    kind: type[RawError] = getattr(errors, answer["error"])
-    return kind(path, answer["what"], answer["remedy"])
+        return OSError(answer["errno"], answer["text"], str(path))
+    return _ERRORS[answer["error"]](path, str(answer["what"]), str(answer["remedy"]))
 
 
-def _death(path: Path, code: int, limits: Limits) -> RawError:
+def _death(path: Path, code: int) -> RawError:
     if code == -9:  # the kernel's answer to a process that takes too much
         return LimitReached(
             path, "decoding was killed, probably for lack of memory", "free memory or lower --jobs"
@@ -216,3 +235,5 @@ def _is_glibc() -> bool:
 
 POOL = Pool()
 atexit.register(POOL.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.forget)

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from deepisp.raw import opcodes
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.image import Area, ColorCalibration, Noise, RawImage
+from deepisp.raw.plausible import finite
 from deepisp.sensor import cfa as cfa_cell
 
 _AGAIN = "copy it from the camera again"
 _RATIONALS = (5, 10)  # TIFF types RATIONAL and SRATIONAL
-_LONGEST_SIDE = 65536
+_LIBRAWS_LEAST = 22  # rows and columns; LibRaw 0.22.2 refuses fewer (measured)
 
 
 def is_libraws(page: Any) -> bool:
@@ -21,8 +22,21 @@ def is_libraws(page: Any) -> bool:
     dim = numbers(page, 33421)
     is_small = dim is not None and tuple(dim) in ((2, 2), (6, 6))
     return bool(
-        page.photometric == 32803 and is_small and page.compression in (1, 7) and _sample_format(page) == 1
+        page.photometric == 32803
+        and is_small
+        and page.compression in (1, 7)
+        and _sample_format(page) == 1
+        and min(page.imagelength, page.imagewidth) >= _LIBRAWS_LEAST
+        and (page.is_tiled or _is_one_strip(page))
     )
+
+
+def _is_one_strip(page: Any) -> bool:
+    """LibRaw reads from the first strip straight on, whatever the table of strips says."""
+    offsets, counts = page.dataoffsets, page.databytecounts
+    if page.compression != 1:
+        return len(offsets) == 1
+    return all(offsets[i] + counts[i] == offsets[i + 1] for i in range(len(offsets) - 1))
 
 
 def _sample_format(page: Any) -> int:
@@ -55,7 +69,7 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
         file: for messages.
         first: the first directory, which holds what the whole file shares.
         page: the raw directory.
-        values: (H, W) or (H, W, 3) as decoded; LibRaw has applied the LinearizationTable, tifffile has not.
+        values: (H, W) or (H, W, 3), the LinearizationTable applied.
 
     Raises:
         RawError: tags contradict each other or name what deepisp does not know.
@@ -63,33 +77,31 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
     height, width = values.shape[:2]
     is_linear = values.ndim == 3
     warnings: list[str] = []
-    if not is_libraws(page):
-        values = _linearized(page, values)
-    active = _active_area(file, page, height, width)
+    active = active_area(file, page, height, width)
     cfa = "" if is_linear else _cfa(file, page, active)
     order = _plane_order(page, cfa)
     black, white = _levels(file, page, cfa, active, is_linear=is_linear)
     is_dng = "DNGVersion" in first.tags
-    lists = [
-        _opcodes(file, page, code, (height, width), warnings, is_dng=is_dng) for code in (51008, 51009, 51022)
-    ]
-    values = _finite(file, values, warnings)
-    rows, columns = numbers(page, 50716), numbers(page, 50715)  # BlackLevelDeltaV, BlackLevelDeltaH
+    shapes = {
+        51008: (height, width),
+        51009: active.shape,
+        51022: active.shape,
+    }  # lists 2 and 3 see no borders
+    lists = [_opcodes(file, page, code, shape, warnings, is_dng=is_dng) for code, shape in shapes.items()]
+    values = finite(file, values, warnings)
     return RawImage(
         mosaic=None if is_linear else values,
         linear=values if is_linear else None,
         cfa=cfa,
         black_level=black,
         white_level=white,
-        black_rows=rows if rows is not None and len(rows) == active.height and rows.any() else None,
-        black_columns=columns
-        if columns is not None and len(columns) == active.width and columns.any()
-        else None,
-        as_shot_neutral=_neutral(first, order),
+        black_rows=_deltas(page, 50716, active.height),  # BlackLevelDeltaV
+        black_columns=_deltas(page, 50715, active.width),  # BlackLevelDeltaH
+        as_shot_neutral=_neutral(first, order, cfa_cell.colors(cfa) if cfa else "RGB"),
         as_shot_white_xy=_white_xy(first),
         calibrations=_calibrations(first, order, warnings),
         analog_balance=_per_color(first, 50727, order),
-        baseline_exposure_ev=_number(first, 50730),
+        baseline_exposure_ev=float(np.clip(_number(first, 50730), -10, 10)),  # cameras write -2 to 4
         noise=_noise(page, first, order),
         opcode_list_1=lists[0],
         opcode_list_2=lists[1],
@@ -107,14 +119,21 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
     )
 
 
-def _linearized(page: Any, values: NDArray[Any]) -> NDArray[Any]:
+def linearized(page: Any, values: NDArray[Any]) -> NDArray[Any]:
+    """The values through the LinearizationTable, if there is one; its last entry goes on for ever."""
     table = numbers(page, 50712)
     if table is None or values.dtype != np.uint16 or not len(table):
         return values
-    return table.clip(0, 65535).astype(np.uint16)[np.minimum(values, len(table) - 1)]
+    linear: NDArray[Any] = table.clip(0, 65535).astype(np.uint16)[np.minimum(values, len(table) - 1)]
+    return linear
 
 
-def _active_area(file: Path, page: Any, height: int, width: int) -> Area:
+def active_area(file: Path, page: Any, height: int, width: int) -> Area:
+    """The photosites that see light.
+
+    Raises:
+        DamagedFile: they lie outside the picture.
+    """
     given = numbers(page, 50829)
     if given is None or len(given) != 4:
         return Area(0, 0, height, width)
@@ -156,8 +175,9 @@ def _levels(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     black, white = numbers(page, 50714), numbers(page, 50717)
     top = 1.0 if _sample_format(page) == 3 else float(2 ** _bits(page) - 1)
-    black = np.zeros(1) if black is None else np.nan_to_num(black)
-    white = np.full(1, top) if white is None else white
+    black = np.zeros(1) if black is None else np.where(np.isfinite(black), black, 0)
+    # White above what 16 bits can hold says nothing, and a histogram up to it would take gigabytes.
+    white = np.full(1, top) if white is None or not _is_within(white, page) else white
     if is_linear:
         repeat = numbers(page, 50713)
         black = black if repeat is None or repeat.prod() <= 1 else black.reshape(-1, 3).mean(axis=0)
@@ -173,21 +193,19 @@ def _levels(
     return tiled, np.full_like(tiled, white[0])
 
 
+def _deltas(page: Any, code: int, count: int) -> NDArray[np.float64] | None:
+    deltas = numbers(page, code)
+    is_sound = deltas is not None and len(deltas) == count and np.isfinite(deltas).all()
+    return deltas if is_sound and deltas is not None and deltas.any() else None
+
+
+def _is_within(white: NDArray[np.float64], page: Any) -> bool:
+    return bool(np.isfinite(white).all() and (_sample_format(page) == 3 or white.max() <= 65535))
+
+
 def _bits(page: Any) -> int:
     bits = page.bitspersample
     return int(bits if isinstance(bits, int) else bits[0])
-
-
-def _finite(file: Path, values: NDArray[Any], warnings: list[str]) -> NDArray[Any]:
-    if values.dtype.kind != "f":
-        return values
-    bad = ~np.isfinite(values)
-    share = float(bad.mean())
-    if share > 0.01:
-        raise DamagedFile(file, f"{share:.0%} of its pixels are no numbers", _AGAIN)
-    if share:
-        warnings.append(f"{int(bad.sum())} pixels that are no numbers were set to black")
-    return np.where(bad, np.float32(0), values)
 
 
 def _opcodes(
@@ -214,9 +232,9 @@ def _per_color(page: Any, code: int, order: list[int]) -> NDArray[np.float64] | 
     return values[order]
 
 
-def _neutral(first: Any, order: list[int]) -> NDArray[np.float64] | None:
+def _neutral(first: Any, order: list[int], colors: str) -> NDArray[np.float64] | None:
     neutral = _per_color(first, 50728, order)
-    return None if neutral is None else neutral / neutral[min(1, len(neutral) - 1)]
+    return None if neutral is None else neutral / neutral[max(colors.find("G"), 0)]
 
 
 def _white_xy(first: Any) -> tuple[float, float] | None:
@@ -225,7 +243,7 @@ def _white_xy(first: Any) -> tuple[float, float] | None:
 
 
 def _calibrations(first: Any, order: list[int], warnings: list[str]) -> tuple[ColorCalibration, ...]:
-    """ColorMatrix1 to 3 with what belongs to each; a matrix of another size or with 0/0 in it is left out."""
+    """ColorMatrix1 to 3 with what belongs to each; one of another size, a singular one or one with 0/0 is left out."""
     signed = _text(first, 50931) == _text(first, 50932)  # camera and profile calibration signatures
     found = []
     # ColorMatrix, CalibrationIlluminant, ForwardMatrix, CameraCalibration, IlluminantData
@@ -271,7 +289,7 @@ def _matrix(first: Any, code: int, shape: tuple[int, int]) -> NDArray[np.float64
         values is None
         or len(values) != shape[0] * shape[1]
         or not np.isfinite(values).all()
-        or not values.any()
+        or np.linalg.matrix_rank(values.reshape(shape)) < min(shape)
     ):
         return None
     return values.reshape(shape)

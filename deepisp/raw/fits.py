@@ -9,6 +9,7 @@ from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.headerless import check_size
 from deepisp.raw.image import Exif, RawImage
 from deepisp.raw.limits import Limits
+from deepisp.raw.plausible import finite
 from deepisp.sensor import cfa as cfa_cell
 
 
@@ -35,33 +36,43 @@ def read(file: Path, limits: Limits) -> RawImage:
         if file.stat().st_size < needed:
             raise DamagedFile(file, "pixel data end early", "copy it again")
         values = np.asarray(hdu.data)
-    black = np.zeros((1, 1))
+    if values.dtype == np.uint8:
+        values = values.astype(np.uint16)
     integral = values.dtype == np.uint16
+    warnings: list[str] = []
+    values = values if integral else finite(file, values.astype(np.float32), warnings)
+    cfa = _cfa(file, header)
+    cell = np.ones((cfa_cell.side(cfa),) * 2)
+    top = float(2 ** abs(header["BITPIX"]) - 1) if integral else max(float(values.max()), 1.0)
     return RawImage(
-        mosaic=values if integral else values.astype(np.float32),
-        cfa=_cfa(header),
-        black_level=np.full((1, 1), float(header.get("PEDESTAL", 0))) if "PEDESTAL" in header else black,
-        white_level=np.full(
-            (1, 1), float(header.get("DATAMAX", 65535.0 if integral else float(values.max() or 1)))
-        ),
+        mosaic=values,
+        cfa=cfa,
+        # Some programs write what they added, others what is to be added back (SBFITSEXT 1.0): the sign differs.
+        black_level=cell * abs(_number(header, "PEDESTAL") or 0.0),
+        white_level=cell * (_number(header, "DATAMAX") or top),
         maker=str(header.get("PRODUCER", "")).strip(),
         model=str(header.get("INSTRUME", "")).strip(),
         exif=Exif(exposure_s=_number(header, "EXPTIME"), taken=_taken(header)),
+        warnings=tuple(warnings),
         path=file,
     )
 
 
-def _cfa(header: Any) -> str:
+def _cfa(file: Path, header: Any) -> str:
     pattern = str(header.get("BAYERPAT", "")).strip().upper()
     if not pattern:
         return "W"
     # The offsets of a subframe move the pattern (MaxIm DL and ASCOM convention).
-    return cfa_cell.shift(pattern, int(header.get("YBAYROFF", 0)), int(header.get("XBAYROFF", 0)))
+    rows, columns = (int(_number(header, name) or 0) for name in ("YBAYROFF", "XBAYROFF"))
+    try:
+        return cfa_cell.shift(pattern, rows, columns)
+    except ValueError as error:
+        raise UnsupportedFile(file, f"BAYERPAT: {error}", "correct the header, or give --layout") from error
 
 
 def _number(header: Any, name: str) -> float | None:
     value = header.get(name)
-    return float(value) if isinstance(value, int | float) else None
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
 
 
 def _taken(header: Any) -> str:

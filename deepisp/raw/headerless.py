@@ -9,18 +9,23 @@ The description is a small TOML: `scan.raw.toml` or `scan.toml` beside the file,
     white_level = 16383
 """
 
+import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from deepisp.raw.errors import DamagedFile, LimitReached, UnsupportedFile
-from deepisp.raw.image import ColorCalibration, Noise, RawImage
+from deepisp.raw.image import ColorCalibration, Exif, Noise, RawImage
 from deepisp.raw.limits import Limits
+from deepisp.raw.plausible import finite
 from deepisp.sensor import cfa as cfa_cell
+
+_PGM = rb"P5" + 3 * rb"(?:\s|#[^\n]*\n)+(\d{1,9})" + rb"\s"
 
 
 class Layout(BaseModel, frozen=True, extra="forbid"):
@@ -42,7 +47,7 @@ class Layout(BaseModel, frozen=True, extra="forbid"):
         None, description="camera color of a gray under the scene's light"
     )
     xyz_to_camera: tuple[float, ...] | None = Field(
-        None, description="nine numbers, row by row, for `illuminant`"
+        None, description="three numbers for each color, row by row, for `illuminant`"
     )
     illuminant: int = Field(21, description="EXIF LightSource code of the matrix; 21 is D65")
     noise: tuple[float, float] | None = Field(None, description="shot and read of the normalized signal")
@@ -56,6 +61,33 @@ class Layout(BaseModel, frozen=True, extra="forbid"):
         if text:
             cfa_cell.side(text)
         return text
+
+    @model_validator(mode="after")
+    def _fits_its_cfa(self) -> "Layout":
+        """Per-color and per-position values are as many as the CFA has colors and positions."""
+        positions, colors = len(self.cfa) or 3, len(self.colors)
+        for name, values, counts in (
+            ("black_level", np.atleast_1d(self.black_level), (1, positions)),
+            ("as_shot_neutral", np.atleast_1d(self.as_shot_neutral or np.ones(colors)), (colors,)),
+            ("xyz_to_camera", np.atleast_1d(self.xyz_to_camera or np.ones(3 * colors)), (3 * colors,)),
+        ):
+            if values.size not in counts or not np.isfinite(values).all():
+                wanted = " or ".join(str(n) for n in counts)
+                raise ValueError(
+                    f"{name} has {wanted} finite numbers for cfa {self.cfa!r}, got {values.tolist()}"
+                )
+        if min(self.as_shot_neutral or (1,)) <= 0 or min(self.noise or (0,)) < 0:
+            raise ValueError("as_shot_neutral lies above 0, noise not below")
+        if self.white_level <= np.max(self.black_level):
+            raise ValueError(
+                f"white_level {self.white_level:g} lies above black_level, got {self.black_level}"
+            )
+        return self
+
+    @property
+    def colors(self) -> str:
+        """The channels' letters, in the order of per-color values."""
+        return cfa_cell.colors(self.cfa) if self.cfa else "RGB"
 
 
 def load_layout(path: Path) -> Layout:
@@ -71,9 +103,11 @@ def load_layout(path: Path) -> Layout:
         raise ValueError(f"{path.name}: not a TOML file: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
+        where = ": ".join([path.name, *(str(part) for part in first["loc"])])
         known = ", ".join(Layout.model_fields)
-        raise ValueError(f"{path.name}: {name}: {first['msg']}; known names: {known}") from error
+        raise ValueError(
+            f"{where}: {first['msg'].removeprefix('Value error, ')}; known names: {known}"
+        ) from error
 
 
 def beside(file: Path) -> Layout | None:
@@ -84,7 +118,7 @@ def beside(file: Path) -> Layout | None:
     """
     for name in (file.name + ".toml", file.stem + ".toml"):
         candidate = file.parent / name
-        if candidate != file and candidate.is_file():
+        if candidate != file and os.path.isfile(candidate):  # pathlib raises on names that are too long
             try:
                 return load_layout(candidate)
             except ValueError as error:
@@ -108,40 +142,31 @@ def read(file: Path, layout: Layout, limits: Limits) -> RawImage:
             f"{wanted} per pixel expected, got an array of shape {values.shape}",
             "correct `cfa` in the layout",
         )
-    if values.dtype not in (np.uint16, np.float32):
-        values = values.astype(np.uint16 if values.dtype == np.uint8 else np.float32)
-    black = _black(file, layout)
-    neutral = (
-        None
-        if layout.as_shot_neutral is None
-        else np.array(layout.as_shot_neutral) / layout.as_shot_neutral[1]
-    )
-    channels = len(cfa_cell.colors(layout.cfa)) if layout.cfa else 3
+    is_small = values.dtype.kind == "u" and values.dtype.itemsize <= 2
+    warnings: list[str] = []
+    values = finite(file, values.astype(np.uint16 if is_small else np.float32, copy=False), warnings)
+    black = _black(layout)
+    neutral = None if layout.as_shot_neutral is None else np.array(layout.as_shot_neutral)
     return RawImage(
         mosaic=values if layout.cfa else None,
         linear=None if layout.cfa else values,
         cfa=layout.cfa,
         black_level=black,
         white_level=np.full_like(black, layout.white_level),
-        as_shot_neutral=neutral,
+        as_shot_neutral=None if neutral is None else neutral / neutral[max(layout.colors.find("G"), 0)],
         calibrations=_calibrations(layout),
-        noise=None if layout.noise is None else (Noise(*layout.noise),) * channels,
+        noise=None if layout.noise is None else (Noise(*layout.noise),) * len(layout.colors),
+        exif=Exif(iso=layout.iso),
+        warnings=tuple(warnings),
         maker=layout.maker,
         model=layout.model,
         path=file,
     )
 
 
-def _black(file: Path, layout: Layout) -> NDArray[np.float64]:
+def _black(layout: Layout) -> NDArray[np.float64]:
     shape = (cfa_cell.side(layout.cfa),) * 2 if layout.cfa else (3,)
-    values = np.atleast_1d(np.array(layout.black_level, np.float64))
-    if values.size not in (1, int(np.prod(shape))):
-        raise UnsupportedFile(
-            file,
-            f"{values.size} black levels for a cell of {int(np.prod(shape))}",
-            "correct `black_level` in the layout",
-        )
-    return np.broadcast_to(values, (int(np.prod(shape)),)).reshape(shape).copy()
+    return np.resize(np.array(layout.black_level, np.float64), shape)
 
 
 def _calibrations(layout: Layout) -> tuple[ColorCalibration, ...]:
@@ -155,13 +180,20 @@ def _values(file: Path, layout: Layout, limits: Limits) -> NDArray[Any]:
         head = stream.read(8)
     if head.startswith(b"\x93NUMPY"):
         return _from_npy(file, limits)
-    if head.startswith((b"II*\0", b"MM\0*", b"\x89PNG", b"P5")):
-        return _from_container(file, limits)
+    if head.startswith((b"II*\0", b"MM\0*")):
+        return _from_tiff(file, limits)
+    if head.startswith(b"\x89PNG"):
+        return _from_png(file, limits)
+    if head.startswith(b"P5"):
+        return _from_pgm(file, layout, limits)
     return _from_bytes(file, layout, limits)
 
 
 def _from_npy(file: Path, limits: Limits) -> NDArray[Any]:
-    array = np.load(file, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except ValueError as error:
+        raise DamagedFile(file, f"its array cannot be read: {error}", "save it again") from error
     check_size(file, array.shape, limits)
     if array.dtype.kind not in "uif" or array.ndim not in (2, 3):
         raise UnsupportedFile(
@@ -170,20 +202,36 @@ def _from_npy(file: Path, limits: Limits) -> NDArray[Any]:
     return np.array(array)
 
 
-def _from_container(file: Path, limits: Limits) -> NDArray[Any]:
+def _from_tiff(file: Path, limits: Limits) -> NDArray[Any]:
     import tifffile
+
+    with tifffile.TiffFile(file) as container:
+        page: Any = container.pages[0]
+        check_size(file, (page.imagelength, page.imagewidth), limits)
+        return np.asarray(page.asarray())
+
+
+def _from_png(file: Path, limits: Limits) -> NDArray[Any]:
     from PIL import Image
 
-    if tifffile.TiffFile(file).pages if file.read_bytes()[:2] in (b"II", b"MM") else None:
-        with tifffile.TiffFile(file) as container:
-            check_size(file, container.pages[0].shape, limits)
-            return np.asarray(container.pages[0].asarray())
     Image.MAX_IMAGE_PIXELS = None  # `limits` decides
     with Image.open(file) as picture:
         check_size(file, (picture.height, picture.width), limits)
     import imagecodecs  # Pillow would make 8 bits of 16-bit RGB
 
     return np.asarray(imagecodecs.imread(file))
+
+
+def _from_pgm(file: Path, layout: Layout, limits: Limits) -> NDArray[Any]:
+    """Netpbm's binary gray map: big-endian where the largest value needs two bytes (netpbm.sourceforge.net, pgm)."""
+    with file.open("rb") as stream:
+        header = re.match(_PGM, stream.read(4096))
+    if header is None:
+        raise DamagedFile(file, "its PGM header cannot be read", "save it again")
+    width, height, largest = (int(n) for n in header.groups())
+    shape = {"width": width, "height": height, "offset": header.end()}
+    kind = {"type": "uint16" if largest > 255 else "uint8", "byte_order": "big", "cfa": "W"}
+    return _from_bytes(file, layout.model_copy(update=shape | kind), limits)
 
 
 def _from_bytes(file: Path, layout: Layout, limits: Limits) -> NDArray[Any]:

@@ -35,6 +35,11 @@ class Area(NamedTuple):
         """Columns."""
         return self.right - self.left
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.height, self.width
+
 
 @dataclass(frozen=True)
 class ColorCalibration:
@@ -47,6 +52,9 @@ class ColorCalibration:
         forward: (3, C), white-balanced camera to XYZ of D50 (DNG ForwardMatrix), or None.
         camera_calibration: (C, C), this very camera against its model (DNG CameraCalibration), or None.
 
+        lacks_twin: whether the converter that it was made for has a second one, for another light, that is
+            not known here.
+
     Source: DNG specification 1.7.1, chapter 6.
     """
 
@@ -55,6 +63,7 @@ class ColorCalibration:
     illuminant_xy: tuple[float, float] | None = None
     forward: NDArray[np.float64] | None = None
     camera_calibration: NDArray[np.float64] | None = None
+    lacks_twin: bool = False
 
 
 class Noise(NamedTuple):
@@ -199,22 +208,33 @@ class RawImage:
         Raises:
             ValueError: `cfa` is no CFA, or white does not lie above black.
         """
-        changes: dict[str, Any] = {}
-        if cfa is not None:
-            if self.linear is not None:
-                raise ValueError(
-                    f"a CFA of {cfa!r} was asked for a file that is already demosaiced; leave it out"
-                )
-            changes["cfa"] = cfa_cell.shift(cfa, -self.active.top, -self.active.left)
+        changed = self if cfa is None else self._with_cfa(cfa)
         if black is not None:
-            changes["black_level"] = np.full_like(self.black_level, black)
-            changes |= {"black_rows": None, "black_columns": None}
+            level = np.full_like(changed.black_level, black)
+            changed = replace(changed, black_level=level, black_rows=None, black_columns=None)
         if white is not None:
-            changes["white_level"] = changes["saturation_level"] = np.full_like(self.white_level, white)
-        changed = replace(self, **changes)
+            level = np.full_like(changed.white_level, white)
+            changed = replace(changed, white_level=level, saturation_level=level)
         if (changed.white_level <= changed.black_level.min()).any():
             raise ValueError(
                 f"white must lie above black, got black {changed.black_level.max():g} and white "
                 f"{changed.white_level.min():g}; give --black and --white that fit the file"
             )
         return changed
+
+    def _with_cfa(self, cfa: str) -> "RawImage":
+        """Levels grow to whole cells of the new CFA; what was known of other colors is forgotten."""
+        if self.linear is not None:
+            raise ValueError(
+                f"a CFA of {cfa!r} was asked for a file that is already demosaiced; leave it out"
+            )
+        n = cfa_cell.side(cfa)
+        changes: dict[str, Any] = {"cfa": cfa_cell.shift(cfa, -self.active.top, -self.active.left)}
+        for name in ("black_level", "white_level", "saturation_level"):
+            level = getattr(self, name)
+            if level is not None:
+                rows, columns = (int(np.lcm(side, n)) // side for side in level.shape)
+                changes[name] = np.tile(level, (rows, columns))
+        if cfa_cell.colors(cfa) != self.colors:
+            changes |= {"as_shot_neutral": None, "calibrations": (), "analog_balance": None, "noise": None}
+        return replace(self, **changes)

@@ -9,6 +9,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.raw import names
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.headerless import check_size
 from deepisp.raw.image import Area, ColorCalibration, Exif, RawImage
@@ -16,6 +17,10 @@ from deepisp.raw.limits import Limits
 from deepisp.sensor import cfa as cfa_cell
 
 _AGAIN = "copy it from the camera again"
+_FEWEST_PIXELS = 1000
+_SRGB_TO_XYZ = np.array(  # IEC 61966-2-1:1999
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
 _DAMAGE = (b"unexpected end of file", b"data corrupted", b"corrupt data")  # LibRaw's words on standard error
 ORIENTATIONS = (
     1,
@@ -39,7 +44,8 @@ def read(file: Path, limits: Limits, *, thumbnail: bool, messages: IO[bytes]) ->
         flip = handle.sizes.flip  # postprocess would change it
         values = _unpacked(handle, file, messages)
         raw = _assemble(file, handle, values)
-        raw = replace(raw, orientation=ORIENTATIONS[flip & 7])
+        maker, model = names.find(file)
+        raw = replace(raw, orientation=ORIENTATIONS[flip & 7], maker=maker, model=model)
     return with_thumbnail(raw, file) if thumbnail else raw
 
 
@@ -113,7 +119,7 @@ def _assemble(file: Path, handle: Any, values: NDArray[np.uint16]) -> RawImage:
     is_linear = values.ndim == 3
     order = "RGB" if is_linear else cfa_cell.colors(_cfa(handle))
     # LibRaw's color indices in our order; RGBG's second green counts as the first.
-    index = [handle.color_desc.decode().index(letter) for letter in order]
+    index = [0] if order == "W" else [handle.color_desc.decode().index(letter) for letter in order]
     cell = np.array(index) if is_linear else np.array(_cell(handle))
     black = np.array(handle.black_level_per_channel, np.float64)[cell]
     whites = handle.camera_white_level_per_channel
@@ -124,7 +130,7 @@ def _assemble(file: Path, handle: Any, values: NDArray[np.uint16]) -> RawImage:
         cfa="" if is_linear else _cfa(handle),
         black_level=black,
         white_level=white,
-        as_shot_neutral=_neutral(handle, index),
+        as_shot_neutral=_neutral(handle, index, max(order.find("G"), 0)),
         calibrations=_calibrations(handle, index),
         active_area=active,
         default_crop=_crop(sizes, active),
@@ -148,17 +154,52 @@ def _cfa(handle: Any) -> str:
     return "".join(letters[one] for row in _cell(handle) for one in row)
 
 
-def _neutral(handle: Any, index: list[int]) -> NDArray[np.float64] | None:
+def _neutral(handle: Any, index: list[int], green: int) -> NDArray[np.float64] | None:
     gains = np.array(handle.camera_whitebalance, np.float64)[index]
     if not np.isfinite(gains).all() or (gains <= 0).any():
         return None
-    return gains[1] / gains if len(gains) > 1 else np.ones(1)
+    return np.asarray(gains[green] / gains)
 
 
 def _calibrations(handle: Any, index: list[int]) -> tuple[ColorCalibration, ...]:
-    """LibRaw's own table: XYZ to camera under D65, from Adobe's converter."""
+    """LibRaw's own table: XYZ to camera under D65, from Adobe's converter; for the oldest cameras, from dcraw."""
     matrix = np.array(handle.rgb_xyz_matrix, np.float64)[index]
-    return (ColorCalibration(matrix, illuminant=21),) if matrix.any(axis=1).all() else ()
+    if not matrix.any(axis=1).all():
+        measured = _measured_matrix(handle) if len(index) == 3 else None
+        if measured is None:
+            return ()
+        matrix = measured
+    return (ColorCalibration(matrix, illuminant=21, lacks_twin=True),)
+
+
+def _measured_matrix(handle: Any) -> NDArray[np.float64] | None:
+    """XYZ to camera of a camera whose matrix LibRaw uses but rawpy does not hand out; None if it has none.
+
+    LibRaw renders the picture twice, in the camera's own colors and in sRGB: one is a matrix times the other.
+    """
+    import rawpy
+
+    plain = {
+        "half_size": True,
+        "output_bps": 16,
+        "gamma": (1, 1),
+        "no_auto_bright": True,
+        "no_auto_scale": True,
+    }
+    plain |= {"user_wb": [1, 1, 1, 1], "user_flip": 0}
+    camera, srgb = (
+        handle.postprocess(output_color=space, **plain).reshape(-1, 3).astype(np.float64)
+        for space in (rawpy.ColorSpace.raw, rawpy.ColorSpace.sRGB)
+    )
+    unclipped = (srgb.min(1) > 0) & (camera.min(1) > 0) & (np.maximum(srgb, camera).max(1) < 65535)
+    if unclipped.sum() < _FEWEST_PIXELS:
+        return None
+    to_srgb = np.linalg.lstsq(camera[unclipped], srgb[unclipped])[0].T
+    to_srgb /= to_srgb.sum(axis=1, keepdims=True)  # LibRaw's rows sum to 1; rounding took a little off
+    if np.allclose(to_srgb, np.eye(3), atol=1e-3) or np.linalg.cond(to_srgb) > 100:
+        return None
+    daylight = np.array(handle.daylight_whitebalance, np.float64)[:3]
+    return np.asarray(np.linalg.inv(_SRGB_TO_XYZ @ to_srgb @ np.diag(daylight)))
 
 
 def _crop(sizes: Any, active: Area) -> Area | None:

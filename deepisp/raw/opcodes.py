@@ -218,7 +218,8 @@ class _Payload:
         values = np.frombuffer(self.data, kind.newbyteorder(">"), count, self.at).astype(kind)
         self.at += count * kind.itemsize
         if kind.kind == "f" and not (np.abs(values) <= _LARGEST).all():
-            raise ValueError(f"{what}: {values} are not all finite numbers below {_LARGEST:g}")
+            first = values[~(np.abs(values) <= _LARGEST)][0]
+            raise ValueError(f"{what}: {first:g} is not a finite number below {_LARGEST:g}")
         values.setflags(write=False)
         return values
 
@@ -262,19 +263,19 @@ class _Payload:
 
 def _warp_rectilinear(payload: _Payload) -> WarpRectilinear:
     planes = payload.planes()
-    sets = payload.array("f8", 6 * planes, "coefficients").reshape(planes, 6).astype(np.float64)
+    sets = payload.array("f8", 6 * planes, "coefficients").reshape(planes, 6).astype(np.float64, copy=False)
     return WarpRectilinear(sets[:, :4], sets[:, 4:], payload.center(), payload.flags)
 
 
 def _warp_fisheye(payload: _Payload) -> WarpFisheye:
     planes = payload.planes()
-    radial = payload.array("f8", 4 * planes, "coefficients").reshape(planes, 4).astype(np.float64)
+    radial = payload.array("f8", 4 * planes, "coefficients").reshape(planes, 4).astype(np.float64, copy=False)
     return WarpFisheye(radial, payload.center(), payload.flags)
 
 
 def _warp_rectilinear_2(payload: _Payload) -> WarpRectilinear2:
     planes = payload.planes()
-    sets = payload.array("f8", 19 * planes, "coefficients").reshape(planes, 19).astype(np.float64)
+    sets = payload.array("f8", 19 * planes, "coefficients").reshape(planes, 19).astype(np.float64, copy=False)
     valid = sets[:, 17:]
     if not ((valid[:, 0] >= 0) & (valid[:, 0] < valid[:, 1]) & (valid[:, 1] <= 1)).all():
         raise ValueError(f"valid radius: {valid.tolist()} is no range within 0 to 1")
@@ -321,7 +322,7 @@ def _map_table(payload: _Payload) -> MapTable:
     count = payload.whole("table size")
     if not 1 <= count <= 65536:
         raise ValueError(f"table size: {count} is none of 1 to 65536")
-    return MapTable(region, payload.array("u2", count, "table").astype(np.uint16), payload.flags)
+    return MapTable(region, payload.array("u2", count, "table").astype(np.uint16, copy=False), payload.flags)
 
 
 def _map_polynomial(payload: _Payload) -> MapPolynomial:
@@ -349,7 +350,11 @@ def _gain_map(payload: _Payload) -> GainMap:
     if (gains < 0).any():  # type: ignore[operator]      # an array of float32, which `array` does not say
         raise ValueError("gains: some are negative")
     return GainMap(
-        region, gains.astype(np.float32), (spacing_v, spacing_h), (origin_v, origin_h), payload.flags
+        region,
+        gains.astype(np.float32, copy=False),
+        (spacing_v, spacing_h),
+        (origin_v, origin_h),
+        payload.flags,
     )
 
 
@@ -359,7 +364,7 @@ def _per_line(kind: type[PerLine], axis: int) -> Callable[[_Payload], PerLine]:
         count = payload.whole("count")
         if count != announced[axis]:
             raise ValueError(f"count: {count} values for {announced[axis]} lines")
-        values = payload.array("f4", count, "values").astype(np.float32)
+        values = payload.array("f4", count, "values").astype(np.float32, copy=False)
         lines = (region.bottom - region.top, region.right - region.left)[axis]
         pitch = (region.row_pitch, region.column_pitch)[axis]
         return kind(region, values[: -(-lines // pitch)], payload.flags)
@@ -391,7 +396,7 @@ def parse(data: bytes, *, shape: tuple[int, int]) -> tuple[Opcode, ...]:
     Args:
         data: the value of OpcodeList1, 2 or 3.
         shape: rows and columns that the opcodes speak of: the whole array for list 1, the active area for
-            lists 2 and 3. Areas are clamped to it; unknown opcodes are skipped where the file calls them optional.
+            lists 2 and 3. Areas are clamped to it. Unknown opcodes that the file calls optional are skipped.
 
     Raises:
         UnsupportedOpcode: an unknown opcode is mandatory.

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepisp.raw.errors import DamagedFile
 from deepisp.raw.image import RawImage
@@ -38,7 +40,10 @@ def _check_white(raw: RawImage) -> RawImage:
         return raw
     top = max(float(raw.data.max()), float(raw.black_level.max()) + 1)
     white = np.full_like(raw.white_level, top)
-    words = f"white level {raw.white_level.min():g} is not above black {raw.black_level.max():g}: the brightest value, {top:g}, was taken"
+    words = (
+        f"white level {raw.white_level.min():g} is not above black {raw.black_level.max():g}: "
+        f"the brightest value, {top:g}, was taken"
+    )
     return replace(raw, white_level=white, saturation_level=white.copy(), warnings=(*raw.warnings, words))
 
 
@@ -63,7 +68,7 @@ def masked_mean(raw: RawImage) -> float | None:
     """
     if raw.mosaic is None:
         return None
-    area, height, width = raw.active, *raw.mosaic.shape
+    area = raw.active
     if raw.masked_areas:
         parts = [raw.mosaic[a.top : a.bottom, a.left : a.right] for a in raw.masked_areas]
     else:
@@ -76,3 +81,20 @@ def masked_mean(raw: RawImage) -> float | None:
         return None
     low, high = np.percentile(values, (5, 95))  # dead and hot photosites, markers of video frames
     return float(values[(values >= low) & (values <= high)].mean())
+
+
+def finite(file: Path, values: NDArray[Any], warnings: list[str]) -> NDArray[Any]:
+    """The values with NaN and infinity set to 0, and a warning that counts them.
+
+    Raises:
+        DamagedFile: more than 1 % are no numbers.
+    """
+    if values.dtype.kind != "f":
+        return values
+    bad = ~np.isfinite(values)
+    share = float(bad.mean())
+    if share > 0.01:
+        raise DamagedFile(file, f"{share:.0%} of its pixels are no numbers", "copy it from the camera again")
+    if share:
+        warnings.append(f"{int(bad.sum())} pixels that are no numbers were set to 0")
+    return np.where(bad, np.float32(0), values)

@@ -33,11 +33,14 @@ def find(raw: RawImage) -> RawImage:
             top = area.top + (index[0] - area.top) % rows
             left = area.left + (index[1] - area.left) % columns
             values = raw.data[top : area.bottom : rows * _ROWS, left : area.right : columns]
-        found[index] = min(plateau(values, float(raw.black_level[index]), float(found[index])), found[index])
+        found[index] = min(
+            plateau(values, float(raw.black_level[index]), float(found[index])), float(found[index])
+        )
     if raw.mosaic is not None:  # two greens are one color, and saturate alike
-        letters = np.resize(cfa_cell.cell(raw.cfa), found.shape)
-        for letter in raw.colors:
-            found[letters == letter] = found[letters == letter].min()
+        n = cfa_cell.side(raw.cfa)
+        letters = cfa_cell.cell(raw.cfa)[np.arange(rows)[:, None] % n, np.arange(columns) % n]
+        for letter in set(letters.ravel().tolist()):
+            found = np.where(letters == letter, found[letters == letter].min(), found)
     return replace(raw, saturation_level=found)
 
 
@@ -45,14 +48,14 @@ def plateau(values: NDArray[Any], black: float, white: float) -> float:
     """The level at which values pile up near the top, in DN; `white` if they do not.
 
     >>> ramp = np.arange(15000, dtype=np.uint16)
-    >>> plateau(np.append(ramp, np.full(3000, 15000, np.uint16)), 0, 16383)
+    >>> plateau(np.append(ramp, np.full(3000, 15000, np.uint16)), 0.0, 16383.0)
     15000.0
-    >>> plateau(ramp, 0, 16383)
+    >>> plateau(ramp, 0.0, 16383.0)
     16383.0
     """
     if values.size < 256:
         return white
-    counts = np.bincount(values.ravel(), minlength=int(white) + 2)
+    counts = np.bincount(values.ravel(), minlength=int(min(white, 65535)) + 2)
     width = max(1, round(_NARROW * (white - black)))
     total = np.append(0, counts.cumsum())  # total[i]: values below i
     at = np.arange(max(int(black + _LOWEST * (white - black)), 8 * width), len(counts) - width)
@@ -64,6 +67,8 @@ def plateau(values: NDArray[Any], black: float, white: float) -> float:
     stands = (heap >= max(8, _SHARE * values.size)) & (heap >= _STEEP * below) & (beyond <= _ABOVE * heap)
     if not stands.any():
         return white
-    start = int(at[stands][np.argmax(heap[stands])])
-    level = np.average(np.arange(start, start + width), weights=counts[start : start + width])
-    return float(min(np.floor(level), white))
+    best = np.argmax(np.where(stands, heap, -1))
+    start, ordinary = int(at[best]), below[best] / width  # photosites per DN that no plateau explains
+    piled = np.maximum(counts[start : start + width] - ordinary, 0)
+    level = np.average(np.arange(start, start + width), weights=piled)
+    return float(min(np.floor(level + 1e-9), white))

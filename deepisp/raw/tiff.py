@@ -4,6 +4,7 @@ LibRaw decodes Bayer and X-Trans DNGs and the makers' formats. It misreads large
 for Bayer, cannot open JPEG XL, and applies opcodes to lossy linear files on its own: those go through tifffile.
 """
 
+import contextlib
 from pathlib import Path
 from typing import IO, Any
 
@@ -46,6 +47,9 @@ def read(file: Path, limits: Limits, *, thumbnail: bool, messages: IO[bytes]) ->
         page = _raw_page(file, pages)
         check_size(file, (page.imagelength, page.imagewidth), limits)
         _check_segments(file, page)
+        dng.active_area(
+            file, page, page.imagelength, page.imagewidth
+        )  # before LibRaw refuses without a reason
         if page.photometric == _RGB:
             raise UnsupportedFile(file, "an RGB TIFF, which is developed already", "give the raw file")
         values = _values(file, page, limits, messages)
@@ -86,7 +90,7 @@ def _area(page: Any) -> int:
 def _raw_page(file: Path, pages: list[Any]) -> Any:
     """The full-resolution raw directory: NewSubfileType 0 (DNG 1.7.1, chapter 4)."""
     raw = [p for p in pages if int(p.subfiletype or 0) == 0 and p.photometric in (_CFA, _LINEAR_RAW, *_MINIS)]
-    raw = raw or [p for p in pages if int(p.subfiletype or 0) == 0]
+    raw = raw or [p for p in pages if int(p.subfiletype or 0) == 0 and p.photometric == _RGB]
     if not raw:
         raise DamagedFile(file, "it names no full-size raw picture", _AGAIN)
     return max(raw, key=_area)
@@ -117,18 +121,31 @@ def _check_segments(file: Path, page: Any) -> None:
                 stream.seek(offset)
                 if stream.read(2) != b"\xff\xd8":
                     raise DamagedFile(file, "a tile does not begin as lossless JPEG does", _AGAIN)
-    if page.compression == _UNCOMPRESSED and sum(counts) * 8 < _area(page) * page.samplesperpixel * _bits(
-        file, page
-    ):
-        raise DamagedFile(file, f"{sum(counts)} bytes are too few for its pixels", _AGAIN)
+    if page.compression == _UNCOMPRESSED:
+        needed = [pixels * page.samplesperpixel * _bits(file, page) // 8 for pixels in _segment_pixels(page)]
+        if page.planarconfig == 1 and any(n < least for n, least in zip(counts, needed, strict=False)):
+            raise DamagedFile(
+                file, f"a strip or tile of {min(counts)} bytes is too short for its pixels", _AGAIN
+            )
+
+
+def _segment_pixels(page: Any) -> list[int]:
+    """Pixels of each strip or tile: tiles are whole, the last strip ends with the picture."""
+    if page.is_tiled:
+        return [int(page.tilewidth * page.tilelength)] * _segments_wanted(page)
+    rows, height = _rows_per_strip(page), int(page.imagelength)
+    return [min(rows, height - top) * int(page.imagewidth) for top in range(0, height, rows)]
+
+
+def _rows_per_strip(page: Any) -> int:
+    return int(min(max(int(page.rowsperstrip or page.imagelength), 1), page.imagelength))
 
 
 def _segments_wanted(page: Any) -> int:
     if page.is_tiled:
         across = -(-page.imagewidth // max(page.tilewidth, 1))
         return int(across * -(-page.imagelength // max(page.tilelength, 1)))
-    rows = min(max(int(page.rowsperstrip or page.imagelength), 1), page.imagelength)
-    return int(-(-page.imagelength // rows))
+    return -(-int(page.imagelength) // _rows_per_strip(page))
 
 
 def _bits(file: Path, page: Any) -> int:
@@ -145,20 +162,22 @@ def _values(file: Path, page: Any, limits: Limits, messages: IO[bytes]) -> NDArr
         )
     _bits(file, page)
     if dng.is_libraws(page):
-        values = libraw.unpack(file, limits, messages)
-        if values.shape != (page.imagelength, page.imagewidth):
-            raise DamagedFile(file, f"LibRaw sees {values.shape}, its tags say {page.shape}", _AGAIN)
-        return values
-    return _by_tifffile(file, page)
+        with contextlib.suppress(UnsupportedFile):  # it refuses sound DNGs for tags that do not concern us
+            values = libraw.unpack(file, limits, messages)
+            if values.shape != (page.imagelength, page.imagewidth):
+                raise DamagedFile(file, f"LibRaw sees {values.shape}, its tags say {page.shape}", _AGAIN)
+            return values
+    return dng.linearized(page, _by_tifffile(file, page))
 
 
 def _by_tifffile(file: Path, page: Any) -> NDArray[Any]:
     try:
         values = np.asarray(page.asarray(maxworkers=1))
     except (ValueError, RuntimeError, TypeError, IndexError, KeyError) as error:
-        words = f"compression {int(page.compression)} cannot be decoded: {type(error).__name__} {error}"
-        kind = UnsupportedFile if "imagecodecs" in str(error) or isinstance(error, KeyError) else DamagedFile
-        raise kind(file, words, _AGAIN) from error
+        if "imagecodecs" in str(error) or "COMPRESSION" in str(error) or isinstance(error, KeyError):
+            words = f"compression {page.compression} is not known"
+            raise UnsupportedFile(file, words, "convert it to DNG") from error
+        raise DamagedFile(file, f"its compressed data are damaged: {error}", _AGAIN) from error
     values = values[..., 0] if values.ndim == 3 and values.shape[2] == 1 else values
     if values.ndim != (2 if page.samplesperpixel == 1 else 3) or (values.ndim == 3 and values.shape[2] != 3):
         raise UnsupportedFile(

@@ -23,7 +23,8 @@ def send(stream: IO[bytes], message: dict[str, Any], arrays: list[NDArray[Any]])
     stream.write(np.array(len(header), _LENGTH).tobytes())
     stream.write(header)
     for array in arrays:
-        stream.write(np.ascontiguousarray(array).data.cast("B"))
+        if array.size:
+            stream.write(np.ascontiguousarray(array).data.cast("B"))
     stream.flush()
 
 

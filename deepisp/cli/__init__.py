@@ -1,0 +1,86 @@
+"""The command line: `deepisp VERB`. A verb's module is loaded when it is called; `--help` loads none."""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+import click
+
+# Verb: what `deepisp --help` says of it. Its module is deepisp.cli.VERB, the command there has the verb's name.
+VERBS = {
+    "info": "What raw files say: levels, CFA, color, noise.",
+    "develop": "Raw files to pictures.",
+    "demo": "A noisy raw file, made here and developed.",
+}
+_OLDEST_LIBRAW = (0, 22, 2)  # earlier ones read past their buffers: LibRaw's changelog of 0.22.2
+
+
+class LazyGroup(click.Group):
+    """Verbs whose modules wait to be called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All verbs, in the order of `VERBS`."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, from its module."""
+        if cmd_name not in VERBS:
+            return None
+        command = getattr(import_module(f"deepisp.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of verbs, without loading any."""
+        with formatter.section("Verbs"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any
+    ) -> NoReturn:
+        """Run, and end the process with one of the codes of `outcome`."""
+        from deepisp.cli import outcome
+
+        extra["standalone_mode"] = False
+        words = sys.argv[1:] if args is None else list(args)
+        call = lambda: super(LazyGroup, self).main(words, prog_name or "deepisp", **extra)  # noqa: E731
+        code = outcome.guarded(call, debug="--debug" in words)
+        outcome.leave(code)
+        raise AssertionError  # `leave` does not come back
+
+
+def _version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
+    if not is_asked:
+        return
+    from importlib.metadata import version
+
+    import rawpy
+
+    import deepisp
+    from deepisp.cli import say
+
+    libraw = ".".join(map(str, rawpy.libraw_version))
+    say.data(f"deepisp {deepisp.__version__} (rawpy {version('rawpy')}, LibRaw {libraw})")
+    if rawpy.libraw_version < _OLDEST_LIBRAW:
+        wanted = ".".join(map(str, _OLDEST_LIBRAW))
+        say.warning(
+            "", f"LibRaw {libraw} is older than {wanted} and has known defects (pip install --upgrade rawpy)"
+        )
+    ctx.exit(0)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="versions, and exit",
+)
+def main() -> None:
+    """Raw sensor data to pictures.
+
+    deepisp VERB --help says more.
+    """

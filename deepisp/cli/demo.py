@@ -1,0 +1,108 @@
+"""`deepisp demo`: a noisy raw file made from a photograph, and what `develop` makes of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepisp.cli import outcome, say
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from deepisp.raw.image import RawImage
+
+_PHOTOGRAPH = "grace_hopper.jpg"  # matplotlib's sample data; a work of the US Navy, public domain
+_BLACK, _WHITE = 512, 16383  # DN of a 14-bit camera
+_FULL_WELL_E = (
+    2000.0  # electrons at white: those of a small photosite at ISO 800 or so, where noise is well seen
+)
+_READ_STD_E = 3.0  # electrons, rms
+_NEUTRAL = (0.5, 1.0, 0.65)  # camera RGB of a gray in daylight: filters pass more green, as in most cameras
+
+
+@click.command(epilog=outcome.CODES)
+@click.option("-o", "--output", default="demo", show_default=True, type=click.Path(), help="the folder")
+@click.option("--debug", is_flag=True, help="show where a failure came from")
+def demo(output: str, debug: bool) -> int:
+    """Makes a noisy raw file from a photograph, and develops it. Writes three files."""
+    from deepisp import ready
+    from deepisp.picture.dng import write_dng
+    from deepisp.picture.write import write
+
+    folder = Path(output)
+    ready.prepare_folders([folder])
+    photograph = _photograph()
+    original, raw_file, developed = (folder / name for name in ("original.png", "noisy.dng", "developed.png"))
+    write(original, photograph, space="srgb")
+    write_dng(raw_file, simulate(photograph, seed=1), preview=photograph[::4, ::4])
+    _develop(raw_file, developed)
+    for path, what in (
+        (original, "photograph"),
+        (raw_file, "raw file made from it"),
+        (developed, "developed"),
+    ):
+        say.data(f"{say.one_line(path)}: the {what}")
+    return outcome.DONE
+
+
+def _develop(raw_file: Path, picture: Path) -> None:
+    """By the same way as `deepisp develop`."""
+    from deepisp import batch
+
+    # Scene-linear: the photograph has its tones already, and the two are to be compared.
+    settings, options = batch.Settings(tone="none"), batch.Options(on_exists="overwrite")
+    summary = batch.run([raw_file], picture, settings, options)
+    if summary.count("done") != 1:
+        raise ValueError("; ".join(record.what for record in summary.records))
+
+
+def simulate(photograph: "NDArray[np.uint8]", *, seed: int) -> "RawImage":
+    """The raw image of a camera that sees the photograph: an RGGB mosaic with shot and read noise.
+
+    The camera's filters are sRGB's primaries, each with its own sensitivity. Photons are Poisson distributed,
+    read noise is Gaussian; both are what DNG's NoiseProfile says of the file.
+
+    Args:
+        photograph: (H, W, 3), sRGB, both sides even.
+        seed: of the noise.
+    """
+    import numpy as np
+
+    from deepisp.picture import spaces
+    from deepisp.raw.image import ColorCalibration, Exif, Noise, RawImage
+    from deepisp.sensor import cfa
+
+    neutral = np.array(_NEUTRAL)
+    camera = spaces.decode(photograph / np.float64(255), "srgb") * neutral
+    color = np.tile(cfa.indices("RGGB"), (photograph.shape[0] // 2, photograph.shape[1] // 2))
+    signal = np.take_along_axis(camera, color[..., None], axis=2)[..., 0]
+    random = np.random.default_rng(seed)
+    electrons = random.poisson(signal * _FULL_WELL_E) + random.normal(0, _READ_STD_E, signal.shape)
+    values = np.rint(_BLACK + electrons / _FULL_WELL_E * (_WHITE - _BLACK))
+    xyz_to_camera = neutral[:, None] * np.linalg.inv(spaces.rgb_to_xyz("srgb"))
+    return RawImage(
+        mosaic=np.clip(values, 0, _WHITE).astype(np.uint16),
+        cfa="RGGB",
+        black_level=np.full((2, 2), float(_BLACK)),
+        white_level=np.full((2, 2), float(_WHITE)),
+        as_shot_neutral=neutral,
+        calibrations=(ColorCalibration(xyz_to_camera, illuminant=21),),
+        noise=(Noise(1 / _FULL_WELL_E, (_READ_STD_E / _FULL_WELL_E) ** 2),) * 3,
+        maker="deepisp",
+        model="demo",
+        exif=Exif(),
+    )
+
+
+def _photograph() -> Any:
+    """(H, W, 3) uint8, sides even: what tiles with the CFA."""
+    import numpy as np
+    from matplotlib import cbook
+    from PIL import Image
+
+    with Image.open(cbook.get_sample_data(_PHOTOGRAPH, asfileobj=False)) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    height, width = (side // 2 * 2 for side in pixels.shape[:2])
+    return np.ascontiguousarray(pixels[:height, :width])

@@ -1,0 +1,228 @@
+"""`deepisp info`: what raw files say."""
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepisp.cli import options, outcome, say
+
+if TYPE_CHECKING:
+    from deepisp.files import Source
+    from deepisp.raw.headerless import Layout
+    from deepisp.raw.image import Area, ColorCalibration, RawImage
+    from deepisp.raw.limits import Limits
+
+# EXIF LightSource and DNG CalibrationIlluminant (CIPA DC-008-2019, LightSource).
+_LIGHTS = {
+    0: "unknown", 1: "daylight", 2: "fluorescent", 3: "tungsten", 4: "flash", 9: "fine weather", 10: "cloudy",
+    11: "shade", 12: "daylight fluorescent", 13: "day white fluorescent", 14: "cool white fluorescent",
+    15: "white fluorescent", 16: "warm white fluorescent", 17: "A", 18: "B", 19: "C", 20: "D55", 21: "D65",
+    22: "D75", 23: "D50", 24: "studio tungsten", 255: "by chromaticity",
+}  # fmt: skip
+
+
+@click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
+@click.argument("raw", nargs=-1, required=True, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="one JSON object per file, one per line")
+@click.option("-r", "--recursive", is_flag=True, help="also take the subfolders of folders")
+@click.option("--layout", type=click.Path(), help="TOML file that says what bare sensor values mean")
+@options.limits
+@click.option("--debug", is_flag=True, help="show where a failure came from")
+def info(
+    *, raw: tuple[str, ...], as_json: bool, recursive: bool, layout: str | None, debug: bool, **given: Any
+) -> int:
+    """What raw files say: size, CFA, levels, color matrices, noise, exposure."""
+    from deepisp import batch, files
+
+    limits, known = options.limits_of(given), batch.loaded(layout)
+    found = files.gather(raw, recursive=recursive)
+    failed = 0
+    for place, source in enumerate(found):
+        told = _told(source, limits, known, debug=debug)
+        failed += told is None
+        if told is not None and as_json:
+            say.data(json.dumps(told, allow_nan=False))
+        elif told is not None:
+            say.data(("\n" if place else "") + _text(told))
+    matched = sum(not isinstance(source.problem, FileNotFoundError) for source in found)
+    if not found:
+        say.error(raw[0], outcome.NO_RAW)
+    return outcome.code(failed=failed, total=len(found), matched=matched)
+
+
+def _told(
+    source: "Source", limits: "Limits", layout: "Layout | None", *, debug: bool
+) -> dict[str, Any] | None:
+    """What a file says, or None after the complaint that it says nothing."""
+    from deepisp.raw.read import read
+    from deepisp.record import failure
+
+    try:
+        if source.problem is not None:
+            raise source.problem
+        return describe(read(source.path, limits=limits, layout=layout)) | {"path": str(source.path)}
+    except Exception as error:
+        found = failure(error)
+        say.error(source.path, found["what"])
+        if debug:
+            click.echo(found["trace"], err=True)
+        return None
+
+
+def describe(raw: "RawImage") -> dict[str, Any]:
+    """What is known of a raw image, as JSON has it. Lists of levels follow the cell at the array's corner; what is not
+    known is null."""
+    height, width = raw.data.shape[:2]
+    opcodes, doubts = _opcodes(raw)
+    told = {
+        "path": str(raw.path),
+        "maker": raw.maker,
+        "model": raw.model,
+        "unique_model": raw.unique_model,
+        "kind": raw.kind,
+        "type": str(raw.data.dtype),
+        "width": width,
+        "height": height,
+        "active_area": _area(raw.active),
+        "default_crop": _area(raw.crop),
+        "masked_areas": [_area(area) for area in raw.masked_areas],
+        "orientation": raw.orientation,
+        "pixel_aspect": raw.pixel_aspect,
+        "cfa": raw.cfa,
+        "colors": list(raw.colors),
+        "black_level": raw.black_level.tolist(),
+        "white_level": raw.white_level.tolist(),
+        "saturation_level": _numbers(raw.saturation_level),
+        "has_black_per_row": raw.black_rows is not None,
+        "has_black_per_column": raw.black_columns is not None,
+        "as_shot_neutral": _numbers(raw.as_shot_neutral),
+        "white_balance": None if raw.as_shot_neutral is None else (1 / raw.as_shot_neutral).tolist(),
+        "as_shot_white_xy": _numbers(raw.as_shot_white_xy),
+        "analog_balance": _numbers(raw.analog_balance),
+        "baseline_exposure_ev": raw.baseline_exposure_ev,
+        "calibrations": [_calibration(one) for one in raw.calibrations],
+        "noise": None if raw.noise is None else [one._asdict() for one in raw.noise],
+        "iso": raw.exif.iso,
+        "exposure_s": raw.exif.exposure_s,
+        "aperture": raw.exif.aperture,
+        "focal_length_mm": raw.exif.focal_length_mm,
+        "lens": raw.exif.lens,
+        "taken": raw.exif.taken,
+        "opcodes": opcodes,
+        "warnings": [*raw.warnings, *doubts],
+    }
+    finite: dict[str, Any] = _finite(told)
+    return finite
+
+
+def _opcodes(raw: "RawImage") -> tuple[dict[str, list[str]], list[str]]:
+    """Names of the corrections in each list, and why a list cannot be read."""
+    from deepisp.raw import opcodes
+
+    active, names, doubts = (raw.active.height, raw.active.width), dict[str, list[str]](), list[str]()
+    lists = {
+        "list_1": (raw.opcode_list_1, raw.data.shape[:2]),
+        "list_2": (raw.opcode_list_2, active),
+        "list_3": (raw.opcode_list_3, active),
+    }
+    for name, (data, shape) in lists.items():
+        try:
+            names[name] = [type(one).__name__ for one in opcodes.parse(data, shape=shape)]
+        except ValueError as error:
+            names[name] = []
+            doubts.append(f"opcode {name.replace('_', ' ')}: {error}")
+    return names, doubts
+
+
+def _calibration(one: "ColorCalibration") -> dict[str, Any]:
+    return {
+        "illuminant": one.illuminant,
+        "illuminant_name": _LIGHTS.get(one.illuminant, "unknown"),
+        "illuminant_xy": _numbers(one.illuminant_xy),
+        "xyz_to_camera": one.xyz_to_camera.tolist(),
+        "forward": _numbers(one.forward),
+        "camera_calibration": _numbers(one.camera_calibration),
+    }
+
+
+def _area(area: "Area") -> dict[str, int]:
+    return {name: int(value) for name, value in area._asdict().items()}
+
+
+def _numbers(values: Any) -> Any:
+    if values is None:
+        return None
+    return list(values) if isinstance(values, tuple) else values.tolist()
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _text(told: dict[str, Any]) -> str:
+    """The same for people: one line a thing, what is not known is left out."""
+    crop, channels = told["default_crop"], told["colors"]
+    lines = {
+        "camera": " ".join(dict.fromkeys(f"{told['maker']} {told['model']}".split())),
+        "array": f"{told['width']} x {told['height']} {told['type']}",
+        "picture": f"{crop['right'] - crop['left']} x {crop['bottom'] - crop['top']} from row {crop['top']}, column "
+        f"{crop['left']}",
+        "orientation": "" if told["orientation"] == 1 else told["orientation"],
+        "kind": f"{told['kind']} {told['cfa'] if len(told['cfa']) <= 16 else ''}",
+        "black": _level(told["black_level"]),
+        "white": _level(told["white_level"]),
+        "saturation": _level(told["saturation_level"]),
+        "white balance": told["white_balance"] and _row(told["white_balance"], channels),
+        "exposure": _exposure(told),
+        "lens": told["lens"],
+        "taken": told["taken"],
+    }
+    for one in told["calibrations"]:
+        lines[f"XYZ to camera, {one['illuminant_name']}"] = "; ".join(
+            _row(row) for row in one["xyz_to_camera"]
+        )
+    for color, noise in zip(channels, told["noise"] or [], strict=False):
+        lines[f"noise of {color}"] = f"shot {noise['shot']:.4g}, read {noise['read']:.4g}"
+    for name, names in told["opcodes"].items():
+        lines[f"opcode {name.replace('_', ' ')}"] = ", ".join(names)
+    lines["warning"] = "; ".join(told["warnings"])
+    shown = {name: str(value).strip() for name, value in lines.items() if value}
+    width = max(map(len, shown))
+    body = [f"  {name:{width}}  {say.one_line(text)}" for name, text in shown.items() if text]
+    return "\n".join([say.one_line(told["path"]), *body])
+
+
+def _level(cell: Any) -> str:
+    """Levels of the CFA's cell row by row; one number if they are all the same."""
+    if cell is None:
+        return ""
+    rows = cell if isinstance(cell[0], list) else [cell]
+    values = {value for row in rows for value in row}
+    return f"{values.pop():g}" if len(values) == 1 else "; ".join(_row(row) for row in rows)
+
+
+def _row(values: list[float], names: list[str] | None = None) -> str:
+    shown = [f"{value:.6g}" if value is not None else "?" for value in values]
+    return (
+        " ".join(f"{name} {value}" for name, value in zip(names, shown, strict=False))
+        if names
+        else " ".join(shown)
+    )
+
+
+def _exposure(told: dict[str, Any]) -> str:
+    seconds = told["exposure_s"]
+    words = {
+        "ISO {:g}": told["iso"],
+        "{} s": seconds and (f"1/{1 / seconds:.0f}" if seconds < 0.3 else f"{seconds:g}"),
+        "f/{:g}": told["aperture"],
+        "{:g} mm": told["focal_length_mm"],
+    }
+    return ", ".join(words_for.format(value) for words_for, value in words.items() if value)

@@ -1,0 +1,114 @@
+"""Options of the command line, made from the models that hold their names, types, defaults and help."""
+
+import types
+from collections.abc import Callable, Collection
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin
+
+import click
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from deepisp.raw.limits import LIMITS, Limits
+
+Model = TypeVar("Model", bound=BaseModel)
+Decorator = Callable[[Any], Any]
+
+# Option names that differ from the model's, and short ones.
+_NAMES = {
+    "recursive": ("-r", "--recursive"),
+    "jobs": ("-j", "--jobs"),
+    "timeout_s": ("--timeout",),
+    "max_memory_mib": ("--max-memory",),
+}
+
+
+class Shard(click.ParamType[tuple[int, int]]):
+    """I/N: two whole numbers; the model checks their range."""
+
+    name = "I/N"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """The two numbers."""
+        first, _, step = str(value).partition("/")
+        if not (first.isdecimal() and step.isdecimal()):
+            self.fail(f"{value!r} is not of the form I/N, such as 1/4", param, ctx)
+        return int(first), int(step)
+
+
+def of(model: type[BaseModel], *, choices: dict[str, Collection[str]] | None = None) -> Decorator:
+    """Decorator that adds an option for each field of a model. One that is not given is None.
+
+    Args:
+        model: where the options' names, types, defaults and help stand.
+        choices: fields of text that allow only these words.
+    """
+
+    def decorate(command: Any) -> Any:
+        for name, field in reversed(model.model_fields.items()):
+            command = _option(name, field, (choices or {}).get(name))(command)
+        return command
+
+    return decorate
+
+
+def build(model: type[Model], given: dict[str, Any], start: Model | None = None) -> Model:
+    """The model that the given options make, on top of `start`.
+
+    Raises:
+        click.UsageError: a value is out of its range; says which option.
+    """
+    values = start.model_dump() if start else {}
+    values |= {name: given[name] for name in model.model_fields if given.get(name) is not None}
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = _flags(str(first["loc"][0]))[-1]
+        text = first["msg"].removeprefix("Value error, ")
+        got = "" if "got" in text else f", got {first['input']!r}"
+        raise click.UsageError(f"{name}: {text}{got}") from error
+
+
+def limits(command: Any) -> Any:
+    """Decorator: `--limits NAME` and an option for each single limit; `limits_of` makes `Limits` of them."""
+    command = of(Limits)(command)
+    text = "what one file may cost to read: server is for files of strangers  [default: desktop]"
+    return click.option("--limits", type=click.Choice(list(LIMITS)), default="desktop", help=text)(command)
+
+
+def limits_of(given: dict[str, Any]) -> Limits:
+    """The limits that the options say."""
+    return build(Limits, given, LIMITS[given["limits"]])
+
+
+def _option(name: str, field: FieldInfo, choices: Collection[str] | None) -> Decorator:
+    kind = _type(field.annotation, choices)
+    help_text = _sentence(field)
+    if kind is bool:
+        flags = [f"{_flags(name)[-1]}/--no-{name.replace('_', '-')}"] if field.default else [*_flags(name)]
+        return click.option(*flags, name, is_flag=True, default=None, help=help_text)
+    return click.option(*_flags(name), name, type=kind, default=None, help=help_text)
+
+
+def _flags(name: str) -> tuple[str, ...]:
+    return _NAMES.get(name, ("--" + name.replace("_", "-"),))
+
+
+def _type(annotation: Any, choices: Collection[str] | None) -> Any:
+    if get_origin(annotation) in (Union, types.UnionType):
+        annotation = next(one for one in get_args(annotation) if one is not type(None))
+    if choices is not None:
+        return click.Choice(list(choices))
+    if get_origin(annotation) is Literal:
+        return click.Choice(get_args(annotation))
+    if get_origin(annotation) is tuple:
+        return Shard()
+    return annotation
+
+
+def _sentence(field: FieldInfo) -> str:
+    text = field.description or ""
+    has_default = field.default is not None and not isinstance(field.default, bool)
+    return f"{text}  [default: {field.default}]" if has_default else text

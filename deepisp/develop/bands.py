@@ -1,0 +1,207 @@
+"""The CPU path: a plan carried out in bands of rows, so that memory stays small and threads share the work.
+
+Bands are cut at the same rows whatever the number of threads: the same file gives the same bytes.
+"""
+
+import math
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.develop import frame, highlights, kernels, lens, output, tone
+from deepisp.develop.demosaic import methods
+from deepisp.develop.demosaic.edges import padding_indices
+from deepisp.develop.plan import Plan, sample_mosaic
+from deepisp.picture import spaces
+
+_ROWS = 192      # of a band: a multiple of every cell (2, 4, 6) and block (2, 3, 4)
+
+Planes = NDArray[np.float32]
+
+
+def render(plan: Plan, *, threads: int | None = None) -> NDArray[Any]:
+    """The picture of a plan as the sensor saw it, (H, W, 3) uint8, uint16 or float32."""
+    threads = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        source = _Linear(plan) if not plan.cfa else _Mosaic(plan)
+        return _develop(plan, source, pool)
+
+
+def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor) -> NDArray[Any]:
+    """Straight from bands to the picture, unless something needs the whole of the linear light first."""
+    block, crop = source.method.block, plan.crop
+    top, left, height, width = (n // block for n in (crop.top, crop.left, crop.height, crop.width))
+    size = frame.target_size(height, width, aspect=plan.pixel_aspect, longest=plan.settings.size)
+    finish = _Finish(plan, size)
+    if not plan.after and size == (height, width):
+
+        def stream(start: int, stop: int) -> None:
+            planes = source.planes(start * block, stop * block)
+            first, last = max(start, top), min(stop, top + height)
+            finish(planes[:, first - start : last - start, left : left + width], first - top)
+
+        _each_band(top, top + height, block, pool, stream)
+        return finish.out
+    whole = np.empty((source.channels, source.height // block, source.width // block), np.float32)
+
+    def collect(start: int, stop: int) -> None:
+        whole[:, start:stop] = source.planes(start * block, stop * block)[: source.channels]
+
+    _each_band(0, whole.shape[1], block, pool, collect)
+    if plan.after:
+        whole = lens.apply_exact(whole, plan.after, pixel_aspect=plan.pixel_aspect)
+    planes = frame.resize(whole[:, top : top + height, left : left + width], *size)
+    _each_band(0, size[0], 1, pool, lambda start, stop: finish(_with_room(planes[:, start:stop]), start))
+    return finish.out
+
+
+def _each_band(top: int, bottom: int, block: int, pool: ThreadPoolExecutor, work: Callable[[int, int], None]) -> None:
+    """Call `work(start, stop)` for bands that cover rows `top` to `bottom`; each begins at a whole cell."""
+    rows = _ROWS // block
+    first = top - top % (12 // math.gcd(12, block))      # 12 photosites hold whole cells of every kind
+    for _ in pool.map(lambda start: work(start, min(start + rows, bottom)), range(first, bottom, rows)):
+        pass
+
+
+class _Mosaic:
+    """Balanced, demosaiced bands of a mosaic."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.method = methods.cpu(plan.cfa, plan.settings.demosaic, half=plan.settings.half)
+        self.height, self.width = plan.values.shape[:2]
+        self.channels = len(plan.gains)
+        self._scratch = threading.local()
+        pattern, (black, scale) = plan.pattern, plan.levels
+        n = len(pattern)
+        rows, columns = np.arange(math.lcm(n, len(black)))[:, None], np.arange(self.width)
+        at = rows % black.shape[0], columns % black.shape[1]
+        self._black = np.ascontiguousarray(black[at])
+        self._scale = (scale[at] * plan.gains[pattern[rows % n, columns % n]]).astype(np.float32)
+        self._period = n
+        self._left = padding_indices(-self.method.halo, 0, self.width, n)
+        self._right = padding_indices(self.width, self.width + self.method.halo, self.width, n)
+        self._levels = plan.clip_levels.astype(np.float32)
+        self._offsets = np.zeros(self.channels, np.float32)
+        if plan.settings.highlights == "reconstruct" and self.channels > 1:
+            self._offsets[:] = highlights.opposed_offsets(sample_mosaic(plan), pattern, plan.clip_levels)
+
+    def planes(self, start: int, stop: int) -> Planes:
+        """(3 or more, h, W) balanced colors of rows `start` to `stop`; overwritten by this thread's next call."""
+        block = self.method.block
+        padded = self._padded(start, stop)
+        out = _room(self._scratch, "planes", (max(3, self.channels), (stop - start) // block, self.width // block))
+        self.method.fill(padded, out[: self.channels])
+        if self.plan.settings.highlights == "blend":
+            _blend(out[: self.channels], self.plan.ceiling)
+        return out
+
+    def _padded(self, start: int, stop: int) -> Planes:
+        halo, plan = self.method.halo, self.plan
+        rows = padding_indices(start - halo, stop + halo, self.height, self._period)
+        band = _room(self._scratch, "band", (len(rows), self.width))
+        kernels.balance_rows(plan.values, rows, self._black, self._scale, plan.signal_ceiling, band)
+        if plan.settings.highlights == "reconstruct" and self.channels > 1 and (band.max() >= self._levels.min() * highlights.NEAR):
+            raised = _room(self._scratch, "raised", band.shape)
+            kernels.reconstruct_rows(band, np.roll(plan.pattern, -(start - halo), axis=0), self._levels, self._offsets, raised)
+            band = raised
+        if plan.grid is not None:
+            grid = plan.grid
+            nodes = np.array([grid.row_origin, grid.row_step, grid.column_origin, grid.column_step])
+            kernels.lens_rows(band, rows, grid.gains, grid.ceiling, nodes, plan.signal_ceiling)
+        if not halo:
+            return band
+        padded = _room(self._scratch, "padded", (len(rows), self.width + 2 * halo))
+        padded[:, halo:-halo] = band
+        padded[:, :halo] = band[:, self._left]
+        padded[:, -halo:] = band[:, self._right]
+        return padded
+
+
+class _Linear:
+    """Balanced bands of a file that is demosaiced already."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.method = methods.cpu("", plan.settings.demosaic, half=plan.settings.half)
+        self.height, self.width = plan.values.shape[:2]
+        self.channels = 3
+
+    def planes(self, start: int, stop: int) -> Planes:
+        """(3, h, W) balanced colors of rows `start` to `stop`."""
+        black, scale = self.plan.levels.black[0], self.plan.levels.scale[0] * self.plan.gains.astype(np.float32)
+        light = ((self.plan.values[start:stop] - black) * scale).astype(np.float32).transpose(2, 0, 1)
+        planes = np.ascontiguousarray(light)
+        if self.plan.settings.highlights == "clip":
+            np.minimum(planes, np.float32(self.plan.ceiling), out=planes)
+        elif self.plan.settings.highlights == "blend":
+            _blend(planes, self.plan.ceiling)
+        block = self.method.block
+        out = np.empty((3, (stop - start) // block, self.width // block), np.float32)
+        self.method.fill(planes, out)
+        return out
+
+
+class _Finish:
+    """From balanced colors to the picture's numbers, band by band into `out`."""
+
+    def __init__(self, plan: Plan, size: tuple[int, int]) -> None:
+        self._settings = plan.settings
+        self._curve = tone.table() if plan.settings.tone == "default" else np.empty(0, np.float32)
+        self._matrix = plan.matrix.astype(np.float32)
+        self._gain = np.float32(2.0**plan.settings.ev / plan.ceiling)
+        self.out = np.empty((*size, 3), {8: np.uint8, 16: np.uint16, 32: np.float32}[plan.settings.bits])
+        if plan.settings.color != "camera":
+            into = output.target(plan.settings.color)
+            self._into, self._weights = into.matrix.astype(np.float32), into.weights.astype(np.float32)
+            self._transfer = into.transfer
+            self._table = output.table(into.transfer)
+
+    def __call__(self, planes: Planes, row: int) -> None:
+        """Write a band of planes (3 or more, h, w), which may be overwritten, from row `row` on."""
+        out = self.out[row : row + planes.shape[1]]
+        if self._settings.color == "camera":
+            out[:] = _stored(planes[:3].transpose(1, 2, 0) * self._gain, out.dtype)
+        elif self._settings.bits == 32:
+            kernels.tone_rows(planes, self._matrix, self._curve)
+            linear = np.einsum("dc,chw->hwd", self._into, planes[:3])
+            out[:] = spaces.encode(linear, self._transfer)
+        else:
+            kernels.picture_rows(planes, self._matrix, self._curve, self._into, self._weights, self._table, out)
+
+
+def _stored(camera: Planes, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Camera colors as they are, ended at 0 and 1 where the numbers are integers."""
+    if dtype == np.float32:
+        return camera
+    top = np.iinfo(dtype).max
+    return np.floor(np.clip(np.nan_to_num(camera), 0, 1) * top + 0.5).astype(dtype)
+
+
+def _blend(planes: Planes, ceiling: float) -> None:
+    """`highlights.blend`, in place."""
+    lost = np.maximum(planes - np.float32(ceiling), 0)
+    if lost.any():
+        planes += lost.mean(axis=0) - lost
+
+
+def _with_room(planes: Planes) -> Planes:
+    """A copy of planes, with place for three colors."""
+    copy = np.empty((max(3, len(planes)), *planes.shape[1:]), np.float32)
+    copy[: len(planes)] = planes
+    return copy
+
+
+def _room(scratch: threading.local, name: str, shape: tuple[int, ...]) -> Planes:
+    """This thread's array of that name: fresh memory for each band would cost a page fault every 4 KiB."""
+    size = math.prod(shape)
+    flat: Planes | None = getattr(scratch, name, None)
+    if flat is None or flat.size < size:
+        flat = np.empty(size, np.float32)
+        setattr(scratch, name, flat)
+    return flat[:size].reshape(shape)

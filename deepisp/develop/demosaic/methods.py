@@ -1,0 +1,152 @@
+"""Which method fills in the colors of which sensor: what `--demosaic` chooses from, and how it runs on the CPU."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.sensor import cfa as cfa_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Plane = NDArray[np.float32]
+
+# Per kind of sensor the methods it has, the default first.
+METHODS: dict[str, tuple[str, ...]] = {
+    "bayer": ("menon", "malvar", "bilinear"),
+    "xtrans": ("directional", "bilinear"),
+    "quad": ("directional", "bilinear"),
+    "four-color": ("bilinear",),
+    "other": ("bilinear",),
+    "mono": ("none",),
+    "linear": ("none",),
+}
+
+
+class Method(NamedTuple):
+    """A way from a balanced mosaic to planes of color.
+
+    Attributes:
+        name: of METHODS, or "half".
+        halo: photosites of context on each side.
+        block: photosites of a side that become one pixel.
+        fill: fills `out`, (C, h / block, w / block), from `padded`, (h + 2 halo, w + 2 halo); the cell of the mosaic
+            lies at padded[0, 0].
+    """
+
+    name: str
+    halo: int
+    block: int
+    fill: Callable[[Plane, Plane], None]
+
+
+def choose(asked: str, kind: str) -> str:
+    """The method that a sensor is developed with: the one asked for, where it has that; else its default.
+
+    >>> choose("auto", "bayer"), choose("malvar", "bayer"), choose("malvar", "xtrans")
+    ('menon', 'malvar', 'directional')
+    """
+    return asked if asked in METHODS[kind] else METHODS[kind][0]
+
+
+def cpu(cfa: str, asked: str, *, half: bool) -> Method:
+    """The method for a mosaic whose cell is `cfa`, or for linear planes if `cfa` is empty."""
+    kind = cfa_cell.kind(cfa) if cfa else "linear"
+    if half:
+        return Method("half", 0, block(cfa), _binning(cfa, block(cfa)))
+    name = choose(asked, kind)
+    if name == "none":
+        return Method(name, 0, 1, _copy)
+    if kind == "bayer":
+        return _bayer(name, cfa)
+    return _periodic(name, cfa)
+
+
+def _bayer(name: str, cfa: str) -> Method:
+    from deepisp.develop.demosaic import bayer_kernels
+
+    run: Callable[..., Any] = getattr(bayer_kernels, name)
+    red_row, red_column = divmod(cfa.index("R"), 2)
+    return Method(
+        name, bayer_kernels.HALO[name], 1, lambda padded, out: run(padded, red_row, red_column, out)
+    )
+
+
+def _periodic(name: str, cfa: str) -> Method:
+    from deepisp.develop.demosaic import directional_kernels, periodic_kernels
+
+    pattern = cfa_cell.indices(cfa).astype(np.int64)
+    if name == "directional":
+        return Method(
+            name, directional_kernels.HALO, 1, lambda p, out: directional_kernels.directional(p, pattern, out)
+        )
+    return Method(name, periodic_kernels.HALO, 1, lambda p, out: periodic_kernels.bilinear(p, pattern, out))
+
+
+def _copy(padded: Plane, out: Plane) -> None:
+    out[:] = padded
+
+
+def block(cfa: str) -> int:
+    """The side of the smallest block that holds every color: 3 in X-Trans; 2 where each pixel has all colors.
+
+    >>> block("RGGB"), block(cfa_cell.XTRANS), block("")
+    (2, 3, 2)
+    """
+    kind = cfa_cell.kind(cfa) if cfa else "linear"
+    return {"linear": 2, "mono": 2, "xtrans": 3}.get(kind) or cfa_cell.side(cfa)
+
+
+def tensor(cfa: str, asked: str, *, first_row: int = 0) -> "Callable[[Tensor], Tensor]":
+    """The method on tensors: a balanced mosaic (..., 1, H, W) to colors (..., C, H, W).
+
+    Args:
+        cfa: the cell at the corner of the picture.
+        asked: as in `choose`.
+        first_row: row of the picture at which the mosaic begins; its columns begin at a whole cell.
+    """
+    name = choose(asked, cfa_cell.kind(cfa))
+    cell = cfa_cell.shift(cfa, first_row, 0)
+    if name == "none":
+        return lambda mosaic: mosaic
+    if cfa_cell.kind(cfa) == "bayer":
+        from deepisp.develop.demosaic import bayer
+
+        run: Callable[..., Any] = getattr(bayer, name)
+        return lambda mosaic: run(mosaic, cell)
+    from deepisp.develop.demosaic import directional, periodic
+
+    method = directional.directional if name == "directional" else periodic.bilinear
+    return lambda mosaic: method(mosaic, cell)
+
+
+def _binning(cfa: str, side: int) -> Callable[[Plane, Plane], None]:
+    """Means of the photosites of each color in each block."""
+
+    def fill(padded: Plane, out: Plane) -> None:
+        height, width = out.shape[1] * side, out.shape[2] * side
+        if not cfa or cfa_cell.kind(cfa) == "mono":
+            planes = padded.reshape(-1, *padded.shape[-2:])[:, :height, :width]
+            out[: len(planes)] = planes.reshape(len(planes), out.shape[1], side, out.shape[2], side).mean(
+                (2, 4)
+            )
+            return
+        n, indices = cfa_cell.side(cfa), cfa_cell.indices(cfa)
+        blocks = n // side  # X-Trans: two blocks of 3 to a cell of 6
+        for top, left in np.ndindex(blocks, blocks):
+            part = out[:, top::blocks, left::blocks]
+            for color in range(len(out)):
+                at = np.argwhere(
+                    indices[top * side : (top + 1) * side, left * side : (left + 1) * side] == color
+                )
+                sites = [
+                    padded[top * side + r : height : n, left * side + c : width : n][
+                        : part.shape[1], : part.shape[2]
+                    ]
+                    for r, c in at
+                ]
+                part[color] = np.mean(sites, axis=0)
+
+    return fill

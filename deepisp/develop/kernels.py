@@ -1,0 +1,202 @@
+"""The hot ends of the CPU path, in numba: stored values to balanced signal, and linear light to the picture.
+
+Each has a twin in torch, in the file of its stage; tests hold the two together. All work on bands of rows, hold
+no state, and release the interpreter's lock.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from deepisp.develop.highlights import NEAR
+from deepisp.develop.lens_kernels import gain_row
+from deepisp.develop.output_kernels import encode, finite, gamut_map, quantize
+from deepisp.develop.tone import GRAY
+
+Light = tuple[np.float32, np.float32, np.float32]
+
+_ZERO, _TINY, _GRAY = np.float32(0), np.float32(1e-30), np.float32(GRAY)
+_JIT = {"cache": True, "nogil": True, "fastmath": {"contract", "arcp", "nsz"}}      # NaN and inf stay what they are
+
+
+@njit(**_JIT)
+def balance_rows(
+    values: NDArray[np.uint16],
+    rows: NDArray[np.intp],
+    black: NDArray[np.float32],
+    scale: NDArray[np.float32],
+    ceiling: float,
+    out: NDArray[np.float32],
+) -> None:
+    """Balanced signal of a band.
+
+    Args:
+        values: (H, W) stored values of the area.
+        rows: (h,) rows of `values` that make the band; beyond an edge they are mirrored.
+        black: (n, W) DN at no light, of the row `row % n`.
+        scale: (n, W) reciprocal range times white-balance gain.
+        ceiling: highest balanced signal.
+        out: (h, W) is overwritten.
+    """
+    n = black.shape[0]
+    for i in range(len(rows)):
+        source, dark, gain, target = values[rows[i]], black[rows[i] % n], scale[rows[i] % n], out[i]
+        for j in range(len(target)):
+            target[j] = min((np.float32(source[j]) - dark[j]) * gain[j], np.float32(ceiling))
+
+
+@njit(**_JIT)
+def lens_rows(
+    band: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    grids: NDArray[np.float32],
+    lowest: NDArray[np.float32],
+    nodes: NDArray[np.float64],
+    ceiling: float,
+) -> None:
+    """Lens gains on a band (h, W), in place.
+
+    Args:
+        band: balanced signal.
+        rows: (h,) rows of the area that make the band.
+        grids: (m * m, V, H) gains at nodes, one grid per position of an m x m cell.
+        lowest: (V, H) the smallest of them: clipped light of all colors ends at `lowest * ceiling`.
+        nodes: origin and step of rows, then of columns, from photosites to nodes.
+        ceiling: highest balanced signal before any gain.
+    """
+    m = round(math.sqrt(len(grids)))
+    width = band.shape[1]
+    top, gain = np.empty(width, np.float32), np.empty(width, np.float32)
+    for i in range(len(rows)):
+        row = nodes[0] + rows[i] * nodes[1]
+        gain_row(lowest, row, nodes[2], nodes[3], top)
+        for first in range(m):
+            part = gain[: (width - first + m - 1) // m]
+            grid = grids[(rows[i] % m) * m + first]
+            gain_row(grid, row, nodes[2] + first * nodes[3], nodes[3] * m, part)
+            for k in range(len(part)):
+                j = first + k * m
+                band[i, j] = min(band[i, j] * part[k], top[j] * np.float32(ceiling))
+
+
+@njit(**_JIT)
+def reconstruct_rows(
+    padded: NDArray[np.float32],
+    pattern: NDArray[np.int64],
+    levels: NDArray[np.float32],
+    offsets: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """The twin of `highlights.reconstruct`: `out` is `padded` with its clipped photosites raised."""
+    height, width = padded.shape
+    n, colors = len(pattern), len(levels)
+    total, count = np.zeros(colors, np.float32), np.zeros(colors, np.float32)
+    for y in range(height):
+        for x in range(width):
+            own = pattern[y % n, x % n]
+            value = padded[y, x]
+            out[y, x] = value
+            if value < np.float32(NEAR) * levels[own]:
+                continue
+            total[:] = 0
+            count[:] = 0
+            for dy in range(max(y - 1, 0), min(y + 2, height)):
+                for dx in range(max(x - 1, 0), min(x + 2, width)):
+                    color = pattern[dy % n, dx % n]
+                    total[color] += max(padded[dy, dx], np.float32(0))
+                    count[color] += 1
+            roots, is_lost = np.float32(0), True
+            for color in range(colors):
+                mean = total[color] / max(count[color], np.float32(1))
+                is_lost = is_lost and mean >= np.float32(NEAR) * levels[color]
+                if color != own:
+                    roots += mean ** np.float32(1 / 3)
+            raised = max(value, (roots / np.float32(colors - 1)) ** 3 + offsets[own])
+            out[y, x] = levels.max() if is_lost else raised
+
+
+@njit(inline="always")
+def _looked_up(x: np.float32, curve: NDArray[np.float32]) -> np.float32:
+    """`tone.curve` from its table."""
+    steps = np.float32(len(curve) - 1)
+    position = x / (x + _GRAY) * steps
+    index = min(np.int32(position), np.int32(len(curve) - 2))
+    return curve[index] + (curve[index + 1] - curve[index]) * (position - np.float32(index))
+
+
+@njit(inline="always")
+def _light(planes: NDArray[np.float32], i: int, j: int, matrix: NDArray[np.float32]) -> Light:
+    """Linear Rec. 2020 of one pixel; NaN is black."""
+    r = g = b = _ZERO
+    for c in range(matrix.shape[1]):
+        value = planes[c, i, j]
+        r += matrix[0, c] * value
+        g += matrix[1, c] * value
+        b += matrix[2, c] * value
+    return finite(r), finite(g), finite(b)
+
+
+@njit(inline="always")
+def _toned(r: np.float32, g: np.float32, b: np.float32, curve: NDArray[np.float32]) -> Light:
+    """The twin of `tone.apply`; an empty table leaves light as it is."""
+    if len(curve) == 0:
+        return r, g, b
+    r, g, b = max(r, _ZERO), max(g, _ZERO), max(b, _ZERO)
+    high, low = max(max(r, g), b), min(min(r, g), b)
+    top, bottom = _looked_up(high, curve), _looked_up(low, curve)
+    slope = (top - bottom) / max(high - low, _TINY)
+    return bottom + (r - low) * slope, bottom + (g - low) * slope, bottom + (b - low) * slope
+
+
+@njit(**_JIT)
+def tone_rows(planes: NDArray[np.float32], matrix: NDArray[np.float32], curve: NDArray[np.float32]) -> None:
+    """Camera colors to display light in Rec. 2020, in the first three planes.
+
+    Args:
+        planes: (3 or more, h, w) balanced linear camera colors, overwritten.
+        matrix: (3, C) camera to Rec. 2020, exposure included.
+        curve: `tone.table()`, or empty for none.
+    """
+    for i in range(planes.shape[1]):
+        for j in range(planes.shape[2]):
+            r, g, b = _light(planes, i, j, matrix)
+            planes[0, i, j], planes[1, i, j], planes[2, i, j] = _toned(r, g, b, curve)
+
+
+@njit(**_JIT)
+def picture_rows(
+    planes: NDArray[np.float32],
+    matrix: NDArray[np.float32],
+    curve: NDArray[np.float32],
+    into: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    table: NDArray[np.float32],
+    out: NDArray[np.uint8],
+) -> None:
+    """Camera colors to the picture's integers: tone, output space, gamut, transfer curve, rounding.
+
+    Args:
+        planes: (3 or more, h, w) balanced linear camera colors.
+        matrix: (3, C) camera to Rec. 2020, exposure included.
+        curve: `tone.table()`, or empty for none.
+        into: (3, 3) Rec. 2020 to the output space.
+        weights: (3,) luminance of each output channel.
+        table: `output.table(transfer)`.
+        out: (h, w, 3) uint8 or uint16, overwritten.
+    """
+    top = np.float32(255 if out.itemsize == 1 else 65535)
+    for i in range(planes.shape[1]):
+        for j in range(planes.shape[2]):
+            r, g, b = _light(planes, i, j, matrix)
+            r, g, b = _toned(r, g, b, curve)
+            red, green, blue = gamut_map(
+                into[0, 0] * r + into[0, 1] * g + into[0, 2] * b,
+                into[1, 0] * r + into[1, 1] * g + into[1, 2] * b,
+                into[2, 0] * r + into[2, 1] * g + into[2, 2] * b,
+                weights,
+            )
+            out[i, j, 0] = quantize(encode(red, table), top)
+            out[i, j, 1] = quantize(encode(green, table), top)
+            out[i, j, 2] = quantize(encode(blue, table), top)

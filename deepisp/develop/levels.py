@@ -1,0 +1,69 @@
+"""Stored numbers to signal: `(dn - black) / (white - black)`, not clipped below 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.raw.image import Area, RawImage
+from deepisp.sensor import cfa as cfa_cell
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Levels(NamedTuple):
+    """Black and the reciprocal range, of the cell that repeats from the top left of an area.
+
+    A linear image has one row of three.
+    """
+
+    black: NDArray[np.float32]
+    scale: NDArray[np.float32]
+
+
+def levels(raw: RawImage, area: Area) -> Levels:
+    """The levels of `raw`, for values that begin at the top left of `area`."""
+    black, span = raw.black_level, raw.white_level - raw.black_level
+    if raw.linear is not None:
+        return Levels(black[None].astype(np.float32), (1 / span)[None].astype(np.float32))
+    turned = [np.roll(cell, (-area.top, -area.left), axis=(0, 1)) for cell in (black, 1 / span)]
+    return Levels(turned[0].astype(np.float32), turned[1].astype(np.float32))
+
+
+def saturation(raw: RawImage) -> NDArray[np.float64]:
+    """The signal at which each color saturates, (C,): the lowest of its positions."""
+    dn = raw.white_level if raw.saturation_level is None else raw.saturation_level
+    signal = (dn - raw.black_level) / (raw.white_level - raw.black_level)
+    if raw.linear is not None:
+        return np.asarray(signal, np.float64)
+    colors = cfa_cell.indices(raw.cfa)
+    rows, columns = np.indices(np.lcm(signal.shape, colors.shape))
+    each, color = (cell[rows % cell.shape[0], columns % cell.shape[1]] for cell in (signal, colors))
+    return np.array([each[color == index].min() for index in range(len(raw.colors))])
+
+
+def without_deltas(raw: RawImage) -> NDArray[np.uint16] | NDArray[np.float32]:
+    """The stored values less BlackLevelDeltaV and BlackLevelDeltaH: what `black_level` alone then describes."""
+    if raw.black_rows is None and raw.black_columns is None:
+        return raw.data
+    values, area = raw.data.astype(np.float32), raw.active
+    seen = values[area.top : area.bottom, area.left : area.right]
+    rows = np.zeros(area.height) if raw.black_rows is None else raw.black_rows
+    columns = np.zeros(area.width) if raw.black_columns is None else raw.black_columns
+    shape = (-1, 1) if seen.ndim == 2 else (-1, 1, 1)
+    seen -= rows.reshape(shape).astype(np.float32)
+    seen -= columns.reshape((1, -1) if seen.ndim == 2 else (1, -1, 1)).astype(np.float32)
+    return values
+
+
+def normalize(values: Tensor, *, black: Tensor, scale: Tensor) -> Tensor:
+    """The signal of stored values; `black` and `scale` broadcast against `values`. Negatives are kept.
+
+    >>> import torch
+    >>> normalize(torch.tensor([500., 600., 1600.]), black=torch.tensor(600.), scale=torch.tensor(1e-3)).tolist()
+    [-0.10000000149011612, 0.0, 1.0]
+    """
+    return (values - black) * scale

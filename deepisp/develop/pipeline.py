@@ -1,0 +1,60 @@
+"""From a raw file to a picture. The order of light, at a glance:
+
+    values ─ defects ─ levels ─ balance ─ highlights ─ lens gains ─ demosaic ─ lens geometry ─ size
+           ─ color (Rec. 2020) ─ exposure, tone ─ gamut, output space ─ quantize ─ orientation
+
+`plan.solve` finds every number first; `bands` carries the plan out on the CPU, `tensors` on a GPU.
+"""
+
+import os
+from typing import Any
+
+from numpy.typing import NDArray
+import numpy as np
+
+from deepisp.develop import frame, plan
+from deepisp.develop.settings import Settings
+from deepisp.raw.headerless import Layout
+from deepisp.raw.image import RawImage
+from deepisp.raw.limits import Limits
+from deepisp.raw.read import read
+
+
+def develop(
+    source: RawImage | str | os.PathLike[str],
+    settings: Settings | None = None,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    limits: Limits | None = None,
+    layout: Layout | str | os.PathLike[str] | None = None,
+    **changes: Any,
+) -> NDArray[Any]:
+    """The picture in a raw file, upright, (H, W, 3) uint8, uint16 or float32 as `bits` says.
+
+    Args:
+        source: a file, or what `read` made of one.
+        settings: how to render; default rendering if None.
+        device: "cpu", "cuda" or "cuda:1"; "auto" is the CPU, until a stage gains from a GPU.
+        threads: on the CPU; all cores if None. The result does not depend on it.
+        limits: what reading the file may cost.
+        layout: what bare sensor values mean.
+        **changes: single settings by name, as `develop(path, ev=0.5, color="p3")`.
+
+    Raises:
+        RawError: the file gives no picture.
+        ValueError: a setting is wrong, or does not fit the file.
+        OSError: the file cannot be opened.
+    """
+    settings = Settings(**{**(settings.model_dump() if settings else {}), **changes})
+    raw = source if isinstance(source, RawImage) else read(source, limits=limits, layout=layout)
+    solved = plan.solve(raw, settings)
+    if device in ("auto", "cpu"):
+        from deepisp.develop import bands
+
+        pixels = bands.render(solved, threads=threads)
+    else:
+        from deepisp.develop import tensors
+
+        pixels = tensors.render(solved, device=device)
+    return np.ascontiguousarray(frame.orient(pixels, raw.orientation))

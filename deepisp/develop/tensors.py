@@ -1,0 +1,138 @@
+"""The torch path: the same plan, stage after stage, on any device.
+
+This is what runs on a GPU, and what training runs through; `bands` is its quick twin for the CPU, held to it by
+tests/develop/test_pipeline.py.
+"""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepisp.develop import color, frame, highlights, lens, levels, output, tone
+from deepisp.develop.demosaic import methods
+from deepisp.develop.demosaic.edges import padding_indices
+from deepisp.develop.plan import Plan, sample_mosaic
+
+_ROWS = 1536      # of a band: 24 megapixels in three, each about 0.5 GiB on the device
+
+
+class NoDevice(RuntimeError):
+    """The device that was asked for is not there."""
+
+
+def render(plan: Plan, *, device: str) -> NDArray[Any]:
+    """The picture of a plan as the sensor saw it, (H, W, 3) uint8, uint16 or float32.
+
+    Raises:
+        NoDevice: torch does not find it.
+    """
+    with torch.no_grad():
+        light = _linear_light(plan, _found(device))
+        block = methods.block(plan.cfa) if plan.settings.half else 1
+        top, left, height, width = (n // block for n in (plan.crop.top, plan.crop.left, plan.crop.height, plan.crop.width))
+        size = frame.target_size(height, width, aspect=plan.pixel_aspect, longest=plan.settings.size)
+        if plan.after:
+            acted = lens.apply_exact(light.cpu().numpy(), plan.after, pixel_aspect=plan.pixel_aspect)
+            light = torch.from_numpy(acted).to(light.device)
+        light = light[:, top : top + height, left : left + width]
+        if size != (height, width):
+            light = torch.from_numpy(frame.resize(light.cpu().numpy(), *size)).to(light.device)
+        bands = [finish(light[:, row : row + _ROWS], plan) for row in range(0, size[0], _ROWS)]
+        return np.concatenate([band.permute(1, 2, 0).cpu().numpy() for band in bands])
+
+
+def finish(light: Tensor, plan: Plan) -> Tensor:
+    """The picture's numbers, (3, H, W), of balanced camera colors (C, H, W)."""
+    settings = plan.settings
+    if settings.color == "camera":
+        return output.to_output(light[:3] * (2.0**settings.ev / plan.ceiling), "camera", settings.bits)
+    rgb = color.apply(plan.matrix, light)
+    if settings.tone == "default":
+        rgb = tone.apply(rgb)
+    return output.to_output(rgb, settings.color, settings.bits)
+
+
+def demosaiced(mosaic: Tensor, plan: Plan, *, first_row: int = 0) -> Tensor:
+    """Balanced camera colors, (C, H, W), of balanced signal (1, H, W) whose row 0 is row `first_row` of the area."""
+    return methods.tensor(plan.cfa, plan.settings.demosaic, first_row=first_row)(mosaic)
+
+
+def _found(device: str) -> torch.device:
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise NoDevice(f"no device {device!r} here; use --device cpu") from error
+    return found
+
+
+def _linear_light(plan: Plan, device: torch.device) -> Tensor:
+    bands = []
+    height = plan.values.shape[0]
+    offsets = np.zeros(len(plan.gains))
+    if plan.settings.highlights == "reconstruct" and plan.cfa and len(plan.gains) > 1:
+        offsets = highlights.opposed_offsets(sample_mosaic(plan), plan.pattern, plan.clip_levels)
+    for start in range(0, height, _ROWS):
+        stop = min(start + _ROWS, height)
+        light = _mosaic_light(plan, start, stop, offsets, device) if plan.cfa else _planes(plan, start, stop, device)
+        if plan.settings.highlights == "blend":
+            light = highlights.blend(light, ceiling=plan.ceiling)
+        bands.append(light)
+    return torch.cat(bands, dim=-2)
+
+
+def _planes(plan: Plan, start: int, stop: int, device: torch.device) -> Tensor:
+    values = torch.from_numpy(plan.values[start:stop].astype(np.float32).transpose(2, 0, 1).copy()).to(device)
+    black, scale = (torch.from_numpy(cell[0]).to(device)[:, None, None] for cell in plan.levels)
+    gains = torch.from_numpy(plan.gains.astype(np.float32)).to(device)[:, None, None]
+    light = levels.normalize(values, black=black, scale=scale) * gains
+    light = highlights.clip(light, ceiling=plan.signal_ceiling)
+    return _binned(light, methods.block("")) if plan.settings.half else light
+
+
+def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], device: torch.device) -> Tensor:
+    """Camera colors of rows `start` to `stop`, computed with as much context as the CPU path takes."""
+    half = plan.settings.half
+    halo = 0 if half else methods.cpu(plan.cfa, plan.settings.demosaic, half=False).halo
+    n = len(plan.pattern)
+    height, width = plan.values.shape
+    rows = padding_indices(start - halo, stop + halo, height, n)
+    columns = padding_indices(-halo, width + halo, width, n)
+    values = torch.from_numpy(plan.values[rows].astype(np.float32)).to(device)
+    grid = np.arange(width)
+    black, scale, gains = (
+        torch.from_numpy(np.ascontiguousarray(cell[rows[:, None] % cell.shape[0], grid % cell.shape[1]]).astype(np.float32)).to(device)
+        for cell in (*plan.levels, plan.gains[plan.pattern])
+    )
+    signal = levels.normalize(values, black=black, scale=scale) * gains
+    signal = highlights.clip(signal, ceiling=plan.signal_ceiling)
+    if plan.settings.highlights == "reconstruct" and len(plan.gains) > 1:
+        pattern = torch.from_numpy(np.roll(plan.pattern, -(start - halo), axis=0).astype(np.int64)).to(device)
+        at = (torch.from_numpy(array.astype(np.float32)).to(device) for array in (plan.clip_levels, offsets))
+        signal = highlights.reconstruct(signal[None], pattern=pattern, levels=next(at), offsets=next(at))[0]
+    if plan.grid is not None:
+        gain, top = (torch.from_numpy(array).to(device) for array in plan.grid_rows(rows))
+        signal = torch.minimum(signal * gain, top * plan.signal_ceiling)
+    padded = signal[:, torch.from_numpy(columns).to(device)][None]
+    if half:
+        return _superpixels(padded[0], plan)
+    light = demosaiced(padded, plan, first_row=start - halo)
+    return light[:, halo : halo + stop - start, halo : halo + width]
+
+
+def _binned(light: Tensor, block: int) -> Tensor:
+    return torch.nn.functional.avg_pool2d(light[None], block)[0]
+
+
+def _superpixels(mosaic: Tensor, plan: Plan) -> Tensor:
+    """Means of each color in each block, (C, H / block, W / block)."""
+    block = methods.block(plan.cfa)
+    height, width = (side - side % block for side in mosaic.shape)
+    pattern = torch.from_numpy(plan.pattern.astype(np.int64)).to(mosaic.device)
+    colors = pattern.repeat(-(-height // len(pattern)), -(-width // len(pattern)))[:height, :width]
+    cut = mosaic[:height, :width]
+    masks = torch.stack([(colors == color).to(cut.dtype) for color in range(len(plan.gains))])
+    return _binned(cut * masks, block) / _binned(masks, block)

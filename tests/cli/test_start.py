@@ -1,0 +1,59 @@
+"""What the command line loads, and how soon it answers. Each in a process of its own."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "numpy", "rawpy", "scipy", "numba", "matplotlib", "PIL", "tifffile", "imagecodecs", "rich")
+
+
+def loaded(*words: str) -> tuple[int, set[str]]:
+    """Exit code, and which of `HEAVY` a call has loaded."""
+    code = (
+        "import atexit, json, sys\n"
+        f"atexit.register(lambda: print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]), file=sys.stderr))\n"
+        f"sys.argv = {['deepisp', *words]!r}\n"
+        "from deepisp.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.returncode, set(json.loads(done.stderr.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("words", [["--help"], ["develop", "--help"], ["info", "--help"], ["demo", "--help"]])
+def test_help_loads_nothing_heavy(words: list[str]) -> None:
+    assert loaded(*words) == (0, set())
+
+
+def test_info_loads_no_torch_and_no_decoder(twelve: Path) -> None:
+    code, found = loaded("info", str(twelve / "00.dng"))
+    assert code == 0
+    assert found == {"numpy"}  # what decodes is in the child process
+
+
+def test_develop_on_the_cpu_loads_no_torch(twelve: Path, tmp_path: Path) -> None:
+    code, found = loaded("develop", str(twelve / "00.dng"), "-o", str(tmp_path / "a.jpg"))
+    assert code == 0
+    assert "torch" not in found
+    assert "numba" in found  # the test sees what is loaded
+
+
+def test_help_answers_at_once() -> None:
+    """0.3 s is the promise; the least of five, because other work on the machine is not what is measured."""
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "deepisp", "--help"], check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.3
+
+
+def test_version_names_the_decoder() -> None:
+    command = [sys.executable, "-m", "deepisp", "--version"]
+    words = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert words.startswith("deepisp ")
+    assert "LibRaw 0." in words
