@@ -15,8 +15,6 @@ from deepisp.develop.lens_kernels import gain_row
 from deepisp.develop.output_kernels import encode, finite, gamut_map, quantize
 from deepisp.develop.tone import GRAY
 
-Light = tuple[np.float32, np.float32, np.float32]
-
 _ZERO, _TINY, _GRAY = np.float32(0), np.float32(1e-30), np.float32(GRAY)
 _JIT = {"cache": True, "nogil": True, "fastmath": {"contract", "arcp", "nsz"}}      # NaN and inf stay what they are
 
@@ -118,36 +116,45 @@ def reconstruct_rows(
 
 
 @njit(inline="always")
+def _light_row(planes: NDArray[np.float32], i: int, matrix: NDArray[np.float32], rgb: NDArray[np.float32]) -> None:
+    """Linear Rec. 2020 of a row into `rgb` (3, W); NaN is black."""
+    width = planes.shape[2]
+    for d in range(3):
+        light, first, share = rgb[d], planes[0, i], matrix[d, 0]
+        for j in range(width):
+            light[j] = share * first[j]
+        for c in range(1, matrix.shape[1]):
+            plane, share = planes[c, i], matrix[d, c]
+            for j in range(width):
+                light[j] += share * plane[j]
+        for j in range(width):
+            light[j] = finite(light[j])
+
+
+@njit(inline="always")
+def _tone_row(rgb: NDArray[np.float32], ends: NDArray[np.float32], curve: NDArray[np.float32]) -> None:
+    """`tone.apply` of a row in place; `ends` (2, W) is room for the largest and smallest channel."""
+    red, green, blue = rgb[0], rgb[1], rgb[2]
+    high, low = ends[0], ends[1]
+    for j in range(len(red)):
+        red[j], green[j], blue[j] = max(red[j], _ZERO), max(green[j], _ZERO), max(blue[j], _ZERO)
+        high[j] = max(max(red[j], green[j]), blue[j])
+        low[j] = min(min(red[j], green[j]), blue[j])
+    for j in range(len(red)):
+        top, bottom = _looked_up(high[j], curve), _looked_up(low[j], curve)
+        slope = (top - bottom) / max(high[j] - low[j], _TINY)
+        red[j] = bottom + (red[j] - low[j]) * slope
+        green[j] = bottom + (green[j] - low[j]) * slope
+        blue[j] = bottom + (blue[j] - low[j]) * slope
+
+
+@njit(inline="always")
 def _looked_up(x: np.float32, curve: NDArray[np.float32]) -> np.float32:
     """`tone.curve` from its table."""
-    steps = np.float32(len(curve) - 1)
-    position = x / (x + _GRAY) * steps
+    position = x / (x + _GRAY) * np.float32(len(curve) - 1)
     index = min(np.int32(position), np.int32(len(curve) - 2))
-    return curve[index] + (curve[index + 1] - curve[index]) * (position - np.float32(index))
-
-
-@njit(inline="always")
-def _light(planes: NDArray[np.float32], i: int, j: int, matrix: NDArray[np.float32]) -> Light:
-    """Linear Rec. 2020 of one pixel; NaN is black."""
-    r = g = b = _ZERO
-    for c in range(matrix.shape[1]):
-        value = planes[c, i, j]
-        r += matrix[0, c] * value
-        g += matrix[1, c] * value
-        b += matrix[2, c] * value
-    return finite(r), finite(g), finite(b)
-
-
-@njit(inline="always")
-def _toned(r: np.float32, g: np.float32, b: np.float32, curve: NDArray[np.float32]) -> Light:
-    """The twin of `tone.apply`; an empty table leaves light as it is."""
-    if len(curve) == 0:
-        return r, g, b
-    r, g, b = max(r, _ZERO), max(g, _ZERO), max(b, _ZERO)
-    high, low = max(max(r, g), b), min(min(r, g), b)
-    top, bottom = _looked_up(high, curve), _looked_up(low, curve)
-    slope = (top - bottom) / max(high - low, _TINY)
-    return bottom + (r - low) * slope, bottom + (g - low) * slope, bottom + (b - low) * slope
+    start = curve[index]
+    return start + (curve[index + 1] - start) * (position - np.float32(index))
 
 
 @njit(**_JIT)
@@ -159,10 +166,12 @@ def tone_rows(planes: NDArray[np.float32], matrix: NDArray[np.float32], curve: N
         matrix: (3, C) camera to Rec. 2020, exposure included.
         curve: `tone.table()`, or empty for none.
     """
+    rgb, ends = np.empty((3, planes.shape[2]), np.float32), np.empty((2, planes.shape[2]), np.float32)
     for i in range(planes.shape[1]):
-        for j in range(planes.shape[2]):
-            r, g, b = _light(planes, i, j, matrix)
-            planes[0, i, j], planes[1, i, j], planes[2, i, j] = _toned(r, g, b, curve)
+        _light_row(planes, i, matrix, rgb)
+        if len(curve) > 0:
+            _tone_row(rgb, ends, curve)
+        planes[:3, i] = rgb
 
 
 @njit(**_JIT)
@@ -177,6 +186,8 @@ def picture_rows(
 ) -> None:
     """Camera colors to the picture's integers: tone, output space, gamut, transfer curve, rounding.
 
+    One short loop after the other over a row: each is vectorized, all in one would not be.
+
     Args:
         planes: (3 or more, h, w) balanced linear camera colors.
         matrix: (3, C) camera to Rec. 2020, exposure included.
@@ -187,16 +198,26 @@ def picture_rows(
         out: (h, w, 3) uint8 or uint16, overwritten.
     """
     top = np.float32(255 if out.itemsize == 1 else 65535)
+    width = planes.shape[2]
+    rgb, ends = np.empty((3, width), np.float32), np.empty((2, width), np.float32)
+    red, green, blue = rgb[0], rgb[1], rgb[2]
     for i in range(planes.shape[1]):
-        for j in range(planes.shape[2]):
-            r, g, b = _light(planes, i, j, matrix)
-            r, g, b = _toned(r, g, b, curve)
-            red, green, blue = gamut_map(
+        _light_row(planes, i, matrix, rgb)
+        if len(curve) > 0:
+            _tone_row(rgb, ends, curve)
+        for j in range(width):
+            r, g, b = red[j], green[j], blue[j]
+            red[j], green[j], blue[j] = gamut_map(
                 into[0, 0] * r + into[0, 1] * g + into[0, 2] * b,
                 into[1, 0] * r + into[1, 1] * g + into[1, 2] * b,
                 into[2, 0] * r + into[2, 1] * g + into[2, 2] * b,
                 weights,
             )
-            out[i, j, 0] = quantize(encode(red, table), top)
-            out[i, j, 1] = quantize(encode(green, table), top)
-            out[i, j, 2] = quantize(encode(blue, table), top)
+        for d in range(3):
+            light = rgb[d]
+            for j in range(width):
+                light[j] = encode(light[j], table)
+        for j in range(width):
+            out[i, j, 0] = quantize(red[j], top)
+            out[i, j, 1] = quantize(green[j], top)
+            out[i, j, 2] = quantize(blue[j], top)

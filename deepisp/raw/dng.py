@@ -14,7 +14,6 @@ from deepisp.sensor import cfa as cfa_cell
 
 _AGAIN = "copy it from the camera again"
 _RATIONALS = (5, 10)  # TIFF types RATIONAL and SRATIONAL
-_LIBRAWS_LEAST = 22  # rows and columns; LibRaw 0.22.2 refuses fewer (measured)
 
 
 def is_libraws(page: Any) -> bool:
@@ -26,7 +25,6 @@ def is_libraws(page: Any) -> bool:
         and is_small
         and page.compression in (1, 7)
         and _sample_format(page) == 1
-        and min(page.imagelength, page.imagewidth) >= _LIBRAWS_LEAST
         and (page.is_tiled or _is_one_strip(page))
     )
 

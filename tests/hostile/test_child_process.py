@@ -42,6 +42,7 @@ def idle(pool):
 def test_children_are_reused_and_closed(pool, sound):
     deepisp.read(sound)
     first = idle(pool)
+    assert os.getpgid(first) != os.getpgid(0)  # Ctrl-C is the parent's alone
     deepisp.read(sound)
     assert idle(pool) == first
     pool.close()

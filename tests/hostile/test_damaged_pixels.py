@@ -115,6 +115,11 @@ def test_a_picture_full_of_the_fill_byte_is_still_a_picture(tmp_path):
         )
 
 
+def test_tiles_are_looked_at_before_they_are_decoded(tmp_path):
+    with pytest.raises(DamagedFile, match="a tile does not begin as lossless JPEG does"):
+        deepisp.read(make.save(tmp_path, two_bytes(make.tiff(parts(**TILES)))))
+
+
 def test_unwritten_memory_is_seen_where_the_decoder_reports_success(tmp_path):
     # A tile that begins as lossless JPEG does and then ends: LibRaw stops there and says that all is well.
     part = parts(**TILES)
