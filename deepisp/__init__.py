@@ -19,7 +19,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "read": "raw.read",
-    "develop": "develop",      # the package itself, which can be called
+    "develop": "develop",  # the package itself, which can be called
     "Settings": "develop.settings",
     "RawImage": "raw.image",
     "Layout": "raw.headerless",

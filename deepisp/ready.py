@@ -19,7 +19,7 @@ _PART = re.compile(
 _REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
-class Unready(RuntimeError):  # noqa: N818  # as short as what it says
+class Unready(RuntimeError):  # as short as what it says
     """This machine cannot do it: no such device, no room, no right to write, a codec missing."""
 
 

@@ -248,5 +248,5 @@ def _warm_once() -> None:
     POOL.warm()
 
 
-class _Dropped(Exception):  # noqa: N818  # no error
+class _Dropped(Exception):  # no error
     """The run was interrupted while the file was in work."""

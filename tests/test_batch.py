@@ -8,6 +8,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from deepisp.picture import write as writing
 from deepisp.picture.dng import write_dng
 from deepisp.picture.errors import MissingExtra, NoSpace
 from deepisp.picture.exif import settings_digest
+from deepisp.raw.image import Exif
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +92,30 @@ def test_a_record_says_everything(shoot: Callable[..., Path], tmp_path: Path) ->
     assert done["seconds"] > 0
     assert (failed["status"], failed["error"], failed["sha256"]) == ("failed", "DamagedFile", None)
     assert failed["what"] == "the file is empty (copy it from the camera again)"
+
+
+@pytest.mark.parametrize("strip_gps", [False, True])
+def test_exif_goes_along_and_the_place_only_if_wanted(strip_gps: bool, tmp_path: Path) -> None:
+    raw = simulate(np.full((32, 256, 3), 128, np.uint8), seed=1)
+    place = {"GPS": {1: "N", 2: ((47, 1), (30, 1), (0, 1))}}
+    write_dng(tmp_path / "a.dng", replace(raw, exif=Exif(tags=place, iso=800)))
+    (record,) = batch.run(
+        tmp_path / "a.dng", tmp_path / "a.jpg", options=Options(strip_gps=strip_gps)
+    ).records
+    assert record.status == "done", record.trace
+    with Image.open(tmp_path / "a.jpg") as picture:
+        exif = picture.getexif()
+    assert exif.get_ifd(0x8769)[34855] == 800  # ISO
+    assert bool(exif.get_ifd(0x8825)) is not strip_gps
+
+
+def test_what_was_doubtful_in_the_file_is_in_its_record(
+    shoot: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = replace(simulate(np.zeros((32, 256, 3), np.uint8), seed=1), warnings=("no\nmatrix",))
+    monkeypatch.setattr("deepisp.raw.read.read", lambda path, **options: raw)
+    (record,) = batch.run(shoot("a.dng"), tmp_path / "out").records
+    assert record.warnings == ("no matrix",)
 
 
 def test_records_come_one_by_one(shoot: Callable[..., Path], tmp_path: Path) -> None:

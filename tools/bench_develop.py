@@ -39,16 +39,19 @@ def main() -> None:
     options = [option for option in asked.options if option != "--"]
     with tempfile.TemporaryDirectory() as folder:
         one = compare([asked.raw], Path(folder), asked.runs, options)
-        copies = [Path(shutil.copy(asked.raw, f"{folder}/copy{i:02}{asked.raw.suffix}")) for i in range(asked.batch)]
+        copies = [
+            Path(shutil.copy(asked.raw, f"{folder}/copy{i:02}{asked.raw.suffix}")) for i in range(asked.batch)
+        ]
         many = compare(copies, Path(folder), max(1, asked.runs // 2), options)
-    print(json.dumps({"file": asked.raw.name, "options": options, "single": one, "batch": many, **versions()}, indent=2))
+    result = {"file": asked.raw.name, "options": options, "single": one, "batch": many, **versions()}
+    print(json.dumps(result, indent=2))
 
 
 def compare(files: list[Path], folder: Path, runs: int, options: list[str]) -> dict[str, object]:
     """Medians of both programs over `runs` pairs, and their ratio."""
     out = folder / "out"
-    ours = [sys.executable, "-m", "deepisp", "develop", *map(str, files), "--on-exists", "overwrite", "--quiet", *options]
-    ours += ["-o", f"{out}/"]
+    ours = [sys.executable, "-m", "deepisp", "develop", *map(str, files), "-o", f"{out}/"]
+    ours += ["--on-exists", "overwrite", "--quiet", *options]
     theirs = [sys.executable, "-c", PEER]
     out.mkdir(exist_ok=True)
     for file in files:
@@ -61,11 +64,15 @@ def compare(files: list[Path], folder: Path, runs: int, options: list[str]) -> d
                 measured[name].append(figures)
     result: dict[str, object] = {"files": len(files), "runs": runs}
     for name, rows in measured.items():
-        result[name] = {key: [round(f([row[key] for row in rows]), 3) for f in (min, statistics.median, max)] for key in rows[0]}
-    result["cpu_ratio"] = round(
-        statistics.median(a["cpu_s"] / b["cpu_s"] for a, b in zip(measured["deepisp"], measured["rawpy"], strict=True)), 3
-    )
+        result[name] = {key: spread([row[key] for row in rows]) for key in rows[0]}
+    pairs = zip(measured["deepisp"], measured["rawpy"], strict=True)
+    result["cpu_ratio"] = spread([ours["cpu_s"] / theirs["cpu_s"] for ours, theirs in pairs])
     return result
+
+
+def spread(values: list[float]) -> list[float]:
+    """Least, median and largest."""
+    return [round(figure(values), 3) for figure in (min, statistics.median, max)]
 
 
 def measure(command: list[str]) -> dict[str, float]:
@@ -81,7 +88,9 @@ def measure(command: list[str]) -> dict[str, float]:
 
 def versions() -> dict[str, str]:
     """What the figures were measured with."""
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
     import numba
     import rawpy
 

@@ -19,11 +19,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("raw", type=Path)
     parser.add_argument("sheet", type=Path)
-    parser.add_argument("--at", type=float, nargs=2, default=(0.5, 0.5), metavar=("X", "Y"), help="center of the crop")
+    parser.add_argument(
+        "--at", type=float, nargs=2, default=(0.5, 0.5), metavar=("X", "Y"), help="center of the crop"
+    )
     parser.add_argument("--side", type=int, default=320, help="pixels of the crop")
     asked = parser.parse_args()
     raw = deepisp.read(asked.raw)
-    tiles = [("default", _fitted(deepisp.develop(raw), asked.side)), ("rawpy", _fitted(_peer(asked.raw), asked.side))]
+    tiles = [
+        ("default", _fitted(deepisp.develop(raw), asked.side)),
+        ("rawpy", _fitted(_peer(asked.raw), asked.side)),
+    ]
     known = {"bilinear", "malvar", "menon"} & set(METHODS[raw.kind]) or {"auto"}
     for method in sorted(known):
         tiles.append((f"demosaic {method}", _crop(deepisp.develop(raw, demosaic=method), asked)))

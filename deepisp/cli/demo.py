@@ -70,7 +70,7 @@ def simulate(photograph: "NDArray[np.uint8]", *, seed: int) -> "RawImage":
     """
     import numpy as np
 
-    from deepisp.picture import spaces
+    from deepisp import spaces
     from deepisp.raw.image import ColorCalibration, Exif, Noise, RawImage
     from deepisp.sensor import cfa
 

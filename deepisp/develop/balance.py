@@ -116,7 +116,9 @@ def _estimated(raw: RawImage, warnings: tuple[str, ...]) -> Balance:
         return _balance(estimate, raw, "auto", warnings)
     nothing = "nothing to estimate the light from"
     if color.usable_calibrations(raw.calibrations, raw.colors):
-        return _under(color.DAYLIGHT, raw, "daylight (D55)", (*warnings, f"{nothing}: daylight (D55) is used"))
+        return _under(
+            color.DAYLIGHT, raw, "daylight (D55)", (*warnings, f"{nothing}: daylight (D55) is used")
+        )
     return _balance(np.ones(len(raw.colors)), raw, "auto", (*warnings, f"{nothing}: the gains are 1"))
 
 

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp import spaces
 from deepisp.develop import frame, highlights, kernels, lens, output, tone
 from deepisp.develop.demosaic import methods
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan, sample_mosaic
-from deepisp.picture import spaces
+from deepisp.sensor import cfa as cfa_cell
 
-_ROWS = 192      # of a band: a multiple of every cell (2, 4, 6) and block (2, 3, 4)
+_ROWS = 8 * cfa_cell.WHOLE  # of a band; its halo, of 8 to 12 rows on each side, is then a tenth of the work
 
 Planes = NDArray[np.float32]
 
@@ -60,10 +61,12 @@ def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor) 
     return finish.out
 
 
-def _each_band(top: int, bottom: int, block: int, pool: ThreadPoolExecutor, work: Callable[[int, int], None]) -> None:
+def _each_band(
+    top: int, bottom: int, block: int, pool: ThreadPoolExecutor, work: Callable[[int, int], None]
+) -> None:
     """Call `work(start, stop)` for bands that cover rows `top` to `bottom`; each begins at a whole cell."""
     rows = _ROWS // block
-    first = top - top % (12 // math.gcd(12, block))      # 12 photosites hold whole cells of every kind
+    first = top - top % (cfa_cell.WHOLE // math.gcd(cfa_cell.WHOLE, block))
     for _ in pool.map(lambda start: work(start, min(start + rows, bottom)), range(first, bottom, rows)):
         pass
 
@@ -95,7 +98,9 @@ class _Mosaic:
         """(3 or more, h, W) balanced colors of rows `start` to `stop`; overwritten by this thread's next call."""
         block = self.method.block
         padded = self._padded(start, stop)
-        out = _room(self._scratch, "planes", (max(3, self.channels), (stop - start) // block, self.width // block))
+        out = _room(
+            self._scratch, "planes", (max(3, self.channels), (stop - start) // block, self.width // block)
+        )
         self.method.fill(padded, out[: self.channels])
         if self.plan.settings.highlights == "blend":
             _blend(out[: self.channels], self.plan.ceiling)
@@ -106,9 +111,12 @@ class _Mosaic:
         rows = padding_indices(start - halo, stop + halo, self.height, self._period)
         band = _room(self._scratch, "band", (len(rows), self.width))
         kernels.balance_rows(plan.values, rows, self._black, self._scale, plan.signal_ceiling, band)
-        if plan.settings.highlights == "reconstruct" and self.channels > 1 and (band.max() >= self._levels.min() * highlights.NEAR):
-            raised = _room(self._scratch, "raised", band.shape)
-            kernels.reconstruct_rows(band, np.roll(plan.pattern, -(start - halo), axis=0), self._levels, self._offsets, raised)
+        if plan.settings.highlights == "reconstruct" and self.channels > 1:
+            raised, pattern = (
+                _room(self._scratch, "raised", band.shape),
+                np.roll(plan.pattern, halo - start, axis=0),
+            )
+            kernels.reconstruct_rows(band, pattern, self._levels, self._offsets, raised)
             band = raised
         if plan.grid is not None:
             grid = plan.grid
@@ -134,7 +142,10 @@ class _Linear:
 
     def planes(self, start: int, stop: int) -> Planes:
         """(3, h, W) balanced colors of rows `start` to `stop`."""
-        black, scale = self.plan.levels.black[0], self.plan.levels.scale[0] * self.plan.gains.astype(np.float32)
+        black, scale = (
+            self.plan.levels.black[0],
+            self.plan.levels.scale[0] * self.plan.gains.astype(np.float32),
+        )
         light = ((self.plan.values[start:stop] - black) * scale).astype(np.float32).transpose(2, 0, 1)
         planes = np.ascontiguousarray(light)
         if self.plan.settings.highlights == "clip":
@@ -172,7 +183,9 @@ class _Finish:
             linear = np.einsum("dc,chw->hwd", self._into, planes[:3])
             out[:] = spaces.encode(linear, self._transfer)
         else:
-            kernels.picture_rows(planes, self._matrix, self._curve, self._into, self._weights, self._table, out)
+            kernels.picture_rows(
+                planes, self._matrix, self._curve, self._into, self._weights, self._table, out
+            )
 
 
 def _stored(camera: Planes, dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -180,7 +193,8 @@ def _stored(camera: Planes, dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype == np.float32:
         return camera
     top = np.iinfo(dtype).max
-    return np.floor(np.clip(np.nan_to_num(camera), 0, 1) * top + 0.5).astype(dtype)
+    stored: NDArray[Any] = np.floor(np.clip(np.nan_to_num(camera), 0, 1) * top + 0.5).astype(dtype)
+    return stored
 
 
 def _blend(planes: Planes, ceiling: float) -> None:

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp import spaces
 from deepisp.develop import temperature
-from deepisp.picture import spaces
 from deepisp.raw.image import ColorCalibration
 
 if TYPE_CHECKING:

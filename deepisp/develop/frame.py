@@ -33,7 +33,7 @@ def target_size(height: int, width: int, *, aspect: float, longest: int | None) 
     >>> target_size(3000, 4000, aspect=1.0, longest=1000)
     (750, 1000)
     """
-    if aspect < 1:      # stretch only: shrinking would throw resolution away
+    if aspect < 1:  # stretch only: shrinking would throw resolution away
         height = round(height / aspect)
     else:
         width = round(width * aspect)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-NEAR = 0.99      # of the saturation level counts as clipped: noise on the plateau reaches below it
+NEAR = 0.99  # of the saturation level counts as clipped: noise on the plateau reaches below it
 
 
 def ceiling(saturation: NDArray[np.float64], gains: NDArray[np.float64]) -> float:
@@ -57,7 +57,7 @@ def reconstruct(mosaic: Tensor, *, pattern: Tensor, levels: Tensor, offsets: Ten
         offsets: (C,) from `opposed_offsets`.
     """
     import torch
-    import torch.nn.functional as F
+    from torch.nn import functional
 
     height, width = mosaic.shape[-2:]
     n = pattern.shape[0]
@@ -68,12 +68,12 @@ def reconstruct(mosaic: Tensor, *, pattern: Tensor, levels: Tensor, offsets: Ten
     for color in range(len(levels)):
         mask = (colors == color).to(mosaic.dtype)[None, None]
         # The window is cut at the border, as sums of what lies inside.
-        total = F.conv2d(flat.clamp(min=0) * mask, window, padding=1)
-        count = F.conv2d(mask, window, padding=1)
+        total = functional.conv2d(flat.clamp(min=0) * mask, window, padding=1)
+        count = functional.conv2d(mask, window, padding=1)
         mean = total / count.clamp(min=1)
         is_lost &= mean >= NEAR * levels[color]
         roots.append(mean.pow(1 / 3))
-    stacked = torch.stack(roots)      # (C, N, 1, H, W)
+    stacked = torch.stack(roots)  # (C, N, 1, H, W)
     others = (stacked.sum(0)[None] - stacked) / (len(levels) - 1)
     reference = others.gather(0, colors.expand(1, *flat.shape))[0] ** 3
     is_clipped = flat >= NEAR * levels[colors]
@@ -98,13 +98,13 @@ def opposed_offsets(
     if count < 2 or not height or not width:
         return np.zeros(count)
     cells = signal[:height, :width].reshape(height // n, n, width // n, n)
-    means = np.stack([_mean_of(cells, pattern == color) for color in range(count)])      # (C, rows, columns)
+    means = np.stack([_mean_of(cells, pattern == color) for color in range(count)])  # (C, rows, columns)
     is_clipped = means >= NEAR * levels[:, None, None]
     near = _grown(is_clipped) & ~is_clipped & (means > 0.2 * levels[:, None, None])
     roots = np.cbrt(np.maximum(means, 0))
     offsets = np.zeros(count)
     for color in range(count):
-        if near[color].sum() >= 30:      # fewer say more about noise than about the light
+        if near[color].sum() >= 30:  # fewer say more about noise than about the light
             others = (roots.sum(axis=0) - roots[color]) / (count - 1)
             offsets[color] = float((means[color] - others**3)[near[color]].mean())
     return offsets
@@ -112,7 +112,9 @@ def opposed_offsets(
 
 def _mean_of(cells: NDArray[np.float32], positions: NDArray[np.bool_]) -> NDArray[np.float64]:
     rows, columns = np.nonzero(positions)
-    return np.asarray(np.mean([cells[:, r, :, c] for r, c in zip(rows, columns, strict=True)], axis=0), np.float64)
+    return np.asarray(
+        np.mean([cells[:, r, :, c] for r, c in zip(rows, columns, strict=True)], axis=0), np.float64
+    )
 
 
 def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -5,6 +5,8 @@ no state, and release the interpreter's lock.
 """
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
@@ -15,13 +17,24 @@ from deepisp.develop.lens_kernels import gain_row
 from deepisp.develop.output_kernels import encode, finite, gamut_map, quantize
 from deepisp.develop.tone import GRAY
 
+Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+
 _ZERO, _TINY, _GRAY = np.float32(0), np.float32(1e-30), np.float32(GRAY)
-_JIT = {"cache": True, "nogil": True, "fastmath": {"contract", "arcp", "nsz"}}      # NaN and inf stay what they are
 
 
-@njit(**_JIT)
+def _kernel(function: Kernel) -> Kernel:
+    """Compiled; NaN and infinity stay what they are."""
+    return cast(Kernel, njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"})(function))
+
+
+def _inner(function: Kernel) -> Kernel:
+    """A part of kernels, written into them."""
+    return cast(Kernel, njit(inline="always")(function))
+
+
+@_kernel
 def balance_rows(
-    values: NDArray[np.uint16],
+    values: NDArray[Any],
     rows: NDArray[np.intp],
     black: NDArray[np.float32],
     scale: NDArray[np.float32],
@@ -31,7 +44,7 @@ def balance_rows(
     """Balanced signal of a band.
 
     Args:
-        values: (H, W) stored values of the area.
+        values: (H, W) uint16 or float32, stored values of the area.
         rows: (h,) rows of `values` that make the band; beyond an edge they are mirrored.
         black: (n, W) DN at no light, of the row `row % n`.
         scale: (n, W) reciprocal range times white-balance gain.
@@ -45,7 +58,7 @@ def balance_rows(
             target[j] = min((np.float32(source[j]) - dark[j]) * gain[j], np.float32(ceiling))
 
 
-@njit(**_JIT)
+@_kernel
 def lens_rows(
     band: NDArray[np.float32],
     rows: NDArray[np.intp],
@@ -79,7 +92,7 @@ def lens_rows(
                 band[i, j] = min(band[i, j] * part[k], top[j] * np.float32(ceiling))
 
 
-@njit(**_JIT)
+@_kernel
 def reconstruct_rows(
     padded: NDArray[np.float32],
     pattern: NDArray[np.int64],
@@ -115,8 +128,10 @@ def reconstruct_rows(
             out[y, x] = levels.max() if is_lost else raised
 
 
-@njit(inline="always")
-def _light_row(planes: NDArray[np.float32], i: int, matrix: NDArray[np.float32], rgb: NDArray[np.float32]) -> None:
+@_inner
+def _light_row(
+    planes: NDArray[np.float32], i: int, matrix: NDArray[np.float32], rgb: NDArray[np.float32]
+) -> None:
     """Linear Rec. 2020 of a row into `rgb` (3, W); NaN is black."""
     width = planes.shape[2]
     for d in range(3):
@@ -131,7 +146,7 @@ def _light_row(planes: NDArray[np.float32], i: int, matrix: NDArray[np.float32],
             light[j] = finite(light[j])
 
 
-@njit(inline="always")
+@_inner
 def _tone_row(rgb: NDArray[np.float32], ends: NDArray[np.float32], curve: NDArray[np.float32]) -> None:
     """`tone.apply` of a row in place; `ends` (2, W) is room for the largest and smallest channel."""
     red, green, blue = rgb[0], rgb[1], rgb[2]
@@ -148,16 +163,16 @@ def _tone_row(rgb: NDArray[np.float32], ends: NDArray[np.float32], curve: NDArra
         blue[j] = bottom + (blue[j] - low[j]) * slope
 
 
-@njit(inline="always")
+@_inner
 def _looked_up(x: np.float32, curve: NDArray[np.float32]) -> np.float32:
     """`tone.curve` from its table."""
     position = x / (x + _GRAY) * np.float32(len(curve) - 1)
     index = min(np.int32(position), np.int32(len(curve) - 2))
     start = curve[index]
-    return start + (curve[index + 1] - start) * (position - np.float32(index))
+    return np.float32(start + (curve[index + 1] - start) * (position - np.float32(index)))
 
 
-@njit(**_JIT)
+@_kernel
 def tone_rows(planes: NDArray[np.float32], matrix: NDArray[np.float32], curve: NDArray[np.float32]) -> None:
     """Camera colors to display light in Rec. 2020, in the first three planes.
 
@@ -174,7 +189,7 @@ def tone_rows(planes: NDArray[np.float32], matrix: NDArray[np.float32], curve: N
         planes[:3, i] = rgb
 
 
-@njit(**_JIT)
+@_kernel
 def picture_rows(
     planes: NDArray[np.float32],
     matrix: NDArray[np.float32],

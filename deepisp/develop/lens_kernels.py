@@ -136,7 +136,7 @@ def _resample(plane: NDArray[np.float32], source: NDArray[np.float64], out: NDAr
 
 
 @_compiled
-def warp_rows(  # noqa: PLR0917  # numba takes positions best
+def warp_rows(  # numba takes positions best
     planes: NDArray[np.float32],
     ratio: NDArray[np.float64],
     bend: NDArray[np.float64],

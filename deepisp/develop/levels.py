@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +41,12 @@ def saturation(raw: RawImage) -> NDArray[np.float64]:
     if raw.linear is not None:
         return np.asarray(signal, np.float64)
     colors = cfa_cell.indices(raw.cfa)
-    rows, columns = np.indices(np.lcm(signal.shape, colors.shape))
+    rows, columns = np.indices([math.lcm(*sides) for sides in zip(signal.shape, colors.shape, strict=True)])
     each, color = (cell[rows % cell.shape[0], columns % cell.shape[1]] for cell in (signal, colors))
     return np.array([each[color == index].min() for index in range(len(raw.colors))])
 
 
-def without_deltas(raw: RawImage) -> NDArray[np.uint16] | NDArray[np.float32]:
+def without_deltas(raw: RawImage) -> NDArray[Any]:
     """The stored values less BlackLevelDeltaV and BlackLevelDeltaH: what `black_level` alone then describes."""
     if raw.black_rows is None and raw.black_columns is None:
         return raw.data

@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp import spaces
 from deepisp.develop import color
-from deepisp.picture import spaces
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,8 +9,8 @@
 import os
 from typing import Any
 
-from numpy.typing import NDArray
 import numpy as np
+from numpy.typing import NDArray
 
 from deepisp.develop import frame, plan
 from deepisp.develop.settings import Settings

@@ -1,11 +1,12 @@
 """Every number that is solved before a pixel is touched: what a raw file and a user's settings come to."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.develop import balance, color, defects, highlights, lens, levels, tone
+from deepisp.develop import balance, color, defects, lens, levels, tone
 from deepisp.develop.lens import GainGrid
 from deepisp.develop.levels import Levels
 from deepisp.develop.settings import Settings
@@ -14,7 +15,7 @@ from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
 from deepisp.sensor import cfa as cfa_cell
 
-_SAMPLES = 60_000      # cells that are looked at to choose an exposure
+_SAMPLES = 60_000  # cells that are looked at to choose an exposure
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Plan:
 
     Attributes:
         settings: what was asked for.
-        values: (H, W) or (H, W, 3) stored values of the active area, defects repaired.
+        values: (H, W) or (H, W, 3) uint16 or float32, stored values of the active area, defects repaired.
         cfa: the cell at values[0, 0]; "" if linear.
         levels: black and scale of `values`.
         gains: (C,) white balance, green = 1.
@@ -38,7 +39,7 @@ class Plan:
     """
 
     settings: Settings
-    values: NDArray[np.uint16] | NDArray[np.float32]
+    values: NDArray[Any]
     cfa: str
     levels: Levels
     gains: NDArray[np.float64]
@@ -103,13 +104,13 @@ def solve(raw: RawImage, settings: Settings) -> Plan:
     return _exposed(plan, raw.baseline_exposure_ev)
 
 
-def _repaired(raw: RawImage, settings: Settings) -> NDArray[np.uint16] | NDArray[np.float32]:
+def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
     """Stored values of the active area after list 1, black deltas and hot photosites."""
     area = raw.active
     data = raw.data
     if raw.mosaic is not None:
         data = _with_list_1(raw, raw.mosaic)
-    values = levels.without_deltas(replace(raw, mosaic=data) if raw.mosaic is not None else raw)
+    values: NDArray[Any] = levels.without_deltas(replace(raw, mosaic=data) if raw.mosaic is not None else raw)
     values = values[area.top : area.bottom, area.left : area.right]
     if settings.hot_pixels and raw.mosaic is not None:
         cfa = cfa_cell.shift(raw.cfa, area.top, area.left)
@@ -117,9 +118,7 @@ def _repaired(raw: RawImage, settings: Settings) -> NDArray[np.uint16] | NDArray
     return values
 
 
-def _with_list_1(
-    raw: RawImage, mosaic: NDArray[np.uint16] | NDArray[np.float32]
-) -> NDArray[np.uint16] | NDArray[np.float32]:
+def _with_list_1(raw: RawImage, mosaic: NDArray[Any]) -> NDArray[Any]:
     actions = _untrimmed(opcodes.parse(raw.opcode_list_1, shape=mosaic.shape))
     if not actions:
         return mosaic
@@ -142,8 +141,8 @@ def _untrimmed(actions: tuple[Opcode, ...]) -> tuple[Opcode, ...]:
 
 
 def _with_list_2(
-    raw: RawImage, values: NDArray[np.uint16] | NDArray[np.float32], settings: Settings
-) -> tuple[NDArray[np.uint16] | NDArray[np.float32], Levels, GainGrid | None]:
+    raw: RawImage, values: NDArray[Any], settings: Settings
+) -> tuple[NDArray[Any], Levels, GainGrid | None]:
     """Values, their levels, and the gains that are laid on them later; or values on which list 2 acted already."""
     found = levels.levels(raw, raw.active)
     actions = _untrimmed(opcodes.parse(raw.opcode_list_2, shape=values.shape[:2])) if settings.lens else ()
@@ -163,18 +162,19 @@ def _with_list_2(
     return acted, Levels(np.zeros_like(found.black), np.ones_like(found.scale)), None
 
 
-def _signal(values: NDArray[np.uint16] | NDArray[np.float32], found: Levels) -> NDArray[np.float32]:
+def _signal(values: NDArray[Any], found: Levels) -> NDArray[np.float32]:
     rows, columns = (-(-size // n) for size, n in zip(values.shape, found.black.shape, strict=False))
     if values.ndim == 3:
-        return (values - found.black[0]) * found.scale[0]
+        return np.asarray((values - found.black[0]) * found.scale[0], np.float32)
     black, scale = (np.tile(cell, (rows, columns))[: values.shape[0], : values.shape[1]] for cell in found)
-    return (values - black) * scale
+    return np.asarray((values - black) * scale, np.float32)
 
 
 def _crop(raw: RawImage) -> Area:
     """What the picture shows, from the corner of the active area: the crop, less what opcodes trim."""
     active = raw.active
-    top, left, bottom, right = (edge - origin for edge, origin in zip(raw.crop, (active.top, active.left) * 2, strict=True))
+    top, bottom = raw.crop.top - active.top, raw.crop.bottom - active.top
+    left, right = raw.crop.left - active.left, raw.crop.right - active.left
     for opcode_list in (raw.opcode_list_2, raw.opcode_list_3):
         for one in opcodes.parse(opcode_list, shape=active.shape):
             if isinstance(one, opcodes.TrimBounds):
@@ -199,21 +199,23 @@ def sample(plan: Plan) -> NDArray[np.float64]:
         seen = plan.values[crop.top : crop.bottom, crop.left : crop.right]
         step = max(1, int((seen.shape[0] * seen.shape[1] / _SAMPLES) ** 0.5))
         light = (seen[::step, ::step] - plan.levels.black[0]) * plan.levels.scale[0]
-        return np.minimum(light.reshape(-1, 3) * plan.gains, plan.ceiling)
+        return np.asarray(np.minimum(light.reshape(-1, 3) * plan.gains, plan.ceiling))
     pattern, shape = plan.pattern, plan.levels.black.shape
     n = int(np.lcm(len(pattern), np.lcm(*shape)))
     rows, columns = crop.height // n, crop.width // n
     if not rows or not columns:
         return np.zeros((1, len(plan.gains)))
     step = max(1, int((rows * columns / _SAMPLES) ** 0.5))
-    total = np.zeros((-(-rows // step), -(-columns // step), len(plan.gains)))
     top, left = crop.top - crop.top % n, crop.left - crop.left % n
+    total = np.zeros((-(-rows // step), -(-columns // step), len(plan.gains)))
+    counts = np.zeros(len(plan.gains))
     for r, c in np.ndindex(n, n):
-        cells = plan.values[top + r : top + rows * n : n * step, left + c : left + columns * n : n * step]
-        at = r % shape[0], c % shape[1]
-        total[..., pattern[r % len(pattern), c % len(pattern)]] += (cells - plan.levels.black[at]) * plan.levels.scale[at]
-    counts = np.bincount(np.resize(pattern, (len(pattern),) * 2).ravel(), minlength=len(plan.gains)) * (n / len(pattern)) ** 2
-    return np.minimum((total / counts).reshape(-1, len(plan.gains)) * plan.gains, plan.ceiling)
+        values = plan.values[top + r : top + rows * n : n * step, left + c : left + columns * n : n * step]
+        level, color = (r % shape[0], c % shape[1]), pattern[r % len(pattern), c % len(pattern)]
+        total[..., color] += (values - plan.levels.black[level]) * plan.levels.scale[level]
+        counts[color] += 1
+    light = (total / counts * plan.gains).reshape(-1, len(plan.gains))
+    return np.asarray(np.minimum(light, plan.ceiling))
 
 
 def sample_mosaic(plan: Plan) -> NDArray[np.float32]:

@@ -16,7 +16,7 @@ from deepisp.develop.demosaic import methods
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan, sample_mosaic
 
-_ROWS = 1536      # of a band: 24 megapixels in three, each about 0.5 GiB on the device
+_ROWS = 1536  # of a band: 24 megapixels in three, each about 0.5 GiB on the device
 
 
 class NoDevice(RuntimeError):
@@ -32,7 +32,8 @@ def render(plan: Plan, *, device: str) -> NDArray[Any]:
     with torch.no_grad():
         light = _linear_light(plan, _found(device))
         block = methods.block(plan.cfa) if plan.settings.half else 1
-        top, left, height, width = (n // block for n in (plan.crop.top, plan.crop.left, plan.crop.height, plan.crop.width))
+        crop = plan.crop
+        top, left, height, width = (n // block for n in (crop.top, crop.left, crop.height, crop.width))
         size = frame.target_size(height, width, aspect=plan.pixel_aspect, longest=plan.settings.size)
         if plan.after:
             acted = lens.apply_exact(light.cpu().numpy(), plan.after, pixel_aspect=plan.pixel_aspect)
@@ -77,7 +78,11 @@ def _linear_light(plan: Plan, device: torch.device) -> Tensor:
         offsets = highlights.opposed_offsets(sample_mosaic(plan), plan.pattern, plan.clip_levels)
     for start in range(0, height, _ROWS):
         stop = min(start + _ROWS, height)
-        light = _mosaic_light(plan, start, stop, offsets, device) if plan.cfa else _planes(plan, start, stop, device)
+        light = (
+            _mosaic_light(plan, start, stop, offsets, device)
+            if plan.cfa
+            else _planes(plan, start, stop, device)
+        )
         if plan.settings.highlights == "blend":
             light = highlights.blend(light, ceiling=plan.ceiling)
         bands.append(light)
@@ -102,9 +107,8 @@ def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], devi
     rows = padding_indices(start - halo, stop + halo, height, n)
     columns = padding_indices(-halo, width + halo, width, n)
     values = torch.from_numpy(plan.values[rows].astype(np.float32)).to(device)
-    grid = np.arange(width)
     black, scale, gains = (
-        torch.from_numpy(np.ascontiguousarray(cell[rows[:, None] % cell.shape[0], grid % cell.shape[1]]).astype(np.float32)).to(device)
+        torch.from_numpy(_tiled(cell, rows, width)).to(device)
         for cell in (*plan.levels, plan.gains[plan.pattern])
     )
     signal = levels.normalize(values, black=black, scale=scale) * gains
@@ -121,6 +125,12 @@ def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], devi
         return _superpixels(padded[0], plan)
     light = demosaiced(padded, plan, first_row=start - halo)
     return light[:, halo : halo + stop - start, halo : halo + width]
+
+
+def _tiled(cell: NDArray[Any], rows: NDArray[np.intp], width: int) -> NDArray[np.float32]:
+    """The values of a repeating cell at some rows and all columns."""
+    tiled = cell[rows[:, None] % cell.shape[0], np.arange(width) % cell.shape[1]]
+    return np.ascontiguousarray(tiled, np.float32)
 
 
 def _binned(light: Tensor, block: int) -> Tensor:

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-GRAY = 0.18      # reflectance of middle gray, on which meters are calibrated (ISO 2720 and every gray card)
-CONTRAST = 1.55      # slope around middle gray in log-log; cameras' default curves have 1.3 to 1.6
-LUMINANCE = np.array([0.262700, 0.677998, 0.059302])      # of linear Rec. 2020, ITU-R BT.2087-0 table
+GRAY = 0.18  # reflectance of middle gray, on which meters are calibrated (ISO 2720 and every gray card)
+CONTRAST = 1.55  # slope around middle gray in log-log; cameras' default curves have 1.3 to 1.6
+LUMINANCE = np.array([0.262700, 0.677998, 0.059302])  # of linear Rec. 2020, ITU-R BT.2087-0 table
 _NODES = 4096
-_OFFSET = GRAY * ((1 - GRAY) / GRAY) ** (1 / CONTRAST)      # x at which y is one half, so that y(GRAY) = GRAY
+_OFFSET = GRAY * ((1 - GRAY) / GRAY) ** (1 / CONTRAST)  # x at which y is one half, so that y(GRAY) = GRAY
 
 
 def curve(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -30,7 +30,7 @@ def curve(x: NDArray[np.float64]) -> NDArray[np.float64]:
     [0.0, 0.18, 1.0]
     """
     with np.errstate(divide="ignore"):
-        return 1 / (1 + (_OFFSET / np.maximum(x, 0)) ** CONTRAST)
+        return np.asarray(1 / (1 + (_OFFSET / np.maximum(x, 0)) ** CONTRAST), np.float64)
 
 
 def table() -> NDArray[np.float32]:
@@ -55,16 +55,17 @@ def apply(rgb: Tensor) -> Tensor:
 
 
 def _sigmoid(x: Tensor) -> Tensor:
-    power = x.clamp(min=1e-12) ** CONTRAST      # the slope of x^c at 0 is 0, but autograd needs a number
-    return power / (power + _OFFSET**CONTRAST)
+    power = x.clamp(min=1e-12) ** CONTRAST  # the slope of x^c at 0 is 0, but autograd needs a number
+    display: Tensor = power / (power + _OFFSET**CONTRAST)
+    return display
 
 
 def exposure(light: NDArray[np.float32], baseline_ev: float) -> float:
     """The gain that a default rendering gives a scene, from a sample of its light.
 
     The average of log light is moved most of the way to middle gray: all of it would turn night into day and snow
-    into slush. Where nothing comes near the sensor's limit, the brightest light is moved half of the way there. Highlights
-    limit how far a picture is brightened.
+    into slush. Where nothing comes near the sensor's limit, the brightest light is moved half of the way there.
+    Highlights limit how far a picture is brightened.
 
     Args:
         light: (N, 3) linear Rec. 2020, 1 = sensor saturation of the balanced channels.
@@ -85,7 +86,9 @@ def exposure(light: NDArray[np.float32], baseline_ev: float) -> float:
     return float(baseline * 2.0**stops)
 
 
-_TOWARD_GRAY = 0.6      # chosen by eye on indoor, outdoor, night and studio raws
-_TOWARD_WHITE = 0.5      # a scene that uses a quarter of the range, however gray its average, was exposed for its white
+_TOWARD_GRAY = 0.6  # chosen by eye on indoor, outdoor, night and studio raws
+_TOWARD_WHITE = (
+    0.5  # a scene that uses a quarter of the range, however gray its average, was exposed for its white
+)
 _DARKEN_EV, _BRIGHTEN_EV = -0.5, 3.0
-_HIGHLIGHT_PERCENT, _HIGHLIGHT_LIGHT = 98.0, 1.5      # the sigmoid shows light 1.5 at 0.85, still with detail
+_HIGHLIGHT_PERCENT, _HIGHLIGHT_LIGHT = 98.0, 1.5  # the sigmoid shows light 1.5 at 0.85, still with detail

@@ -5,7 +5,7 @@ import errno
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk, the quota, the largest file allowed
 
 
-class NoSpace(OSError):  # noqa: N818  # as short as what it says
+class NoSpace(OSError):  # as short as what it says
     """The picture does not fit where it should go; `errno` says which of `FULL` it was."""
 
     def __init__(self, number: int, needed_bytes: int, folder: str) -> None:
@@ -17,7 +17,7 @@ class NoSpace(OSError):  # noqa: N818  # as short as what it says
         return self.words
 
 
-class MissingExtra(OSError):  # noqa: N818  # the same
+class MissingExtra(OSError):  # the same
     """This installation lacks the codec that a format needs.
 
     Attributes:

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.picture import spaces
+from deepisp import spaces
 
 # ICC.1:2022, 7.2.16: the PCS illuminant as s15Fixed16 numbers, 0.9642, 1.0, 0.8249.
 _D50 = np.array([0xF6D6, 0x10000, 0xD32D]) / 0x10000

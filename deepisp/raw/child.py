@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _load() -> None:
-    """Import what nearly every file needs before a memory limit can break an import half way."""
+    """Import what nearly every file needs, while the caller is still busy and before a memory limit holds."""
     import exifread
     import rawpy
     import tifffile

@@ -96,7 +96,7 @@ class Decoder:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can take another file."""
+        """Whether it can take another file; never true of a child of the process that forked this one."""
         return self._process.poll() is None and not (
             self._process.stdin is None or self._process.stdin.closed
         )
@@ -141,7 +141,6 @@ class Pool:
     def __init__(self) -> None:
         """No child is started before the first file."""
         self._idle: list[Decoder] = []
-        self._inherited: list[Decoder] = []  # kept, or Python would warn that they still run
         self._lock = threading.Lock()
 
     def warm(self) -> None:
@@ -164,10 +163,6 @@ class Pool:
             idle, self._idle = self._idle, []
         for decoder in idle:
             decoder.close()
-
-    def forget(self) -> None:
-        """After a fork: the children are the parent's, and two askers would get each other's answers."""
-        self._inherited, self._idle, self._lock = self._idle, [], threading.Lock()
 
     def _decode_reusing(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
         with self._lock:
@@ -235,5 +230,3 @@ def _is_glibc() -> bool:
 
 POOL = Pool()
 atexit.register(POOL.close)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=POOL.forget)

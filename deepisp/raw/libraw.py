@@ -74,7 +74,8 @@ def _opened(file: Path, limits: Limits) -> Iterator[Any]:
     try:
         handle = rawpy.imread(_openable(file))
     except rawpy.LibRawFileUnsupportedError as error:
-        raise UnsupportedFile(file, "LibRaw does not know this format", "convert it to DNG") from error
+        words = "LibRaw does not know this format, or its directory is damaged"
+        raise UnsupportedFile(file, words, "copy it from the camera again, or convert it to DNG") from error
     except rawpy.LibRawError as error:
         raise DamagedFile(file, f"LibRaw: {_words(error)}", _AGAIN) from error
     with handle:

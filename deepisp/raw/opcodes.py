@@ -21,7 +21,7 @@ _MAX_OPCODES = 256  # real lists hold 1 to 20; each may cost a pass over the pic
 _LARGEST = 1e6  # no coefficient of a camera comes near; keeps every float32 result finite
 
 
-class UnsupportedOpcode(ValueError):  # noqa: N818  # named as the errors of raw/errors.py are
+class UnsupportedOpcode(ValueError):  # named as the errors of raw/errors.py are
     """A list asks for an opcode that the file calls mandatory and that this version does not know."""
 
 

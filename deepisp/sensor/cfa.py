@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 Kind = Literal["bayer", "xtrans", "quad", "four-color", "mono", "other"]
 
 BAYER = ("RGGB", "GRBG", "GBRG", "BGGR")
+WHOLE = 24  # photosites in which every cell that is made fits whole: sides of 1, 2, 3, 4, 6, 8 and 12
 LETTERS = "RGBCMYW"  # the order of DNG's CFAPlaneColor codes, DNG 1.7.1 tag 50710
 XTRANS = "GBGGRGRGRBGBGBGGRGGRGGBGBGBRGRGRGGBG"  # X-Trans I to V, as in Fujifilm X-Pro1 files
 
@@ -27,13 +28,13 @@ def side(cfa: str) -> int:
     """Rows (= columns) of the cell.
 
     Raises:
-        ValueError: the text is no square cell of known letters.
+        ValueError: the text is no square cell of known letters, or of a side that no sensor has.
 
     >>> side("RGGB"), side(XTRANS), side("W")
     (2, 6, 1)
     """
     n = math.isqrt(len(cfa))
-    if n < 1 or n * n != len(cfa) or set(cfa) - set(LETTERS):
+    if n < 1 or n * n != len(cfa) or WHOLE % n or set(cfa) - set(LETTERS):
         raise ValueError(
             f"a CFA is a square cell of the letters {LETTERS}, row by row, got {cfa!r}; write for example RGGB"
         )

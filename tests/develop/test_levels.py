@@ -38,7 +38,9 @@ def test_saturation_is_the_lowest_of_a_colors_positions():
 
 def test_black_deltas_are_taken_off_row_by_row_and_column_by_column():
     frame = raw(
-        active_area=Area(2, 2, 6, 8), black_rows=np.array([1.0, 2, 3, 4]), black_columns=np.array([10.0, 20, 30, 40, 50, 60])
+        active_area=Area(2, 2, 6, 8),
+        black_rows=np.array([1.0, 2, 3, 4]),
+        black_columns=np.array([10.0, 20, 30, 40, 50, 60]),
     )
     values = levels.without_deltas(frame)
     assert values[2, 2] == 1000 - 1 - 10

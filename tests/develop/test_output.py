@@ -6,8 +6,8 @@ import pytest
 import torch
 from numba import njit
 
+from deepisp import spaces
 from deepisp.develop import output, output_kernels
-from deepisp.picture import spaces
 
 COLOUR = {
     "srgb": "sRGB",

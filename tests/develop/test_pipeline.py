@@ -58,11 +58,13 @@ def test_numba_and_torch_give_the_same_picture(cfa, highlights):
     solved = plan.solve(frame, Settings(highlights=highlights, bits=16, wb="camera"))
     fast, plain = bands.render(solved), tensors.render(solved, device="cpu")
     difference = np.abs(fast.astype(int) - plain.astype(int))
-    assert difference.max() <= 24      # of 65535: a tenth of a step of 8 bits
+    assert difference.max() <= 24  # of 65535: a tenth of a step of 8 bits
     assert difference.mean() < 1
 
 
-@pytest.mark.parametrize("changes", [{"half": True}, {"size": 40}, {"tone": "none"}, {"color": "camera"}, {"bits": 32}])
+@pytest.mark.parametrize(
+    "changes", [{"half": True}, {"size": 40}, {"tone": "none"}, {"color": "camera"}, {"bits": 32}]
+)
 def test_numba_and_torch_agree_on_every_way_out(changes):
     frame = sensor_frame("GRBG", random_light(70, 82))
     solved = plan.solve(frame, Settings(**changes))
@@ -76,8 +78,8 @@ def gain_maps(shape):
     maps = []
     for row, column in np.ndindex(2, 2):
         region = opcodes.Region(row, column, shape[0], shape[1], 0, 1, 2, 2)
-        gains = 1 + 0.2 * np.random.default_rng(row * 2 + column).random((3, 4, 1))
-        maps.append(opcodes.GainMap(region=region, spacing=(1 / 2, 1 / 3), origin=(0.0, 0.0), gains=gains.astype(np.float32)))
+        gains = 1 + 0.2 * np.random.default_rng(row * 2 + column).random((3, 4, 1), np.float32)
+        maps.append(opcodes.GainMap(region=region, spacing=(1 / 2, 1 / 3), origin=(0.0, 0.0), gains=gains))
     return opcodes.encode(maps)
 
 
@@ -88,7 +90,7 @@ def test_lens_gains_reach_every_row_whatever_the_bands():
     assert solved.grid is not None
     fast, plain = bands.render(solved), tensors.render(solved, device="cpu")
     assert np.abs(fast.astype(int) - plain.astype(int)).max() <= 24
-    assert np.ptp(fast[..., 1]) > 1000      # the gains are there at all
+    assert np.ptp(fast[..., 1]) > 1000  # the gains are there at all
 
 
 def test_threads_do_not_show():
@@ -108,7 +110,7 @@ def test_cropping_is_the_same_as_developing_the_whole_and_cutting():
 @pytest.mark.parametrize("wb", [(2.0, 1.0, 1.5), (1.0, 1.0, 1.0)])
 def test_clipped_light_is_white_where_the_sensor_saturates_below_the_white_level(wb):
     neutral = 1 / np.array(wb)
-    light = np.ones((3, 24, 24)) * 0.9      # every color stands on a plateau at 0.9
+    light = np.ones((3, 24, 24)) * 0.9  # every color stands on a plateau at 0.9
     frame = sensor_frame("RGGB", light, as_shot_neutral=neutral, saturation_level=np.full((2, 2), 3700.0))
     for mode in ("clip", "blend", "reconstruct"):
         for tone in ("none", "default"):

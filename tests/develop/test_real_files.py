@@ -15,7 +15,7 @@ pytestmark = pytest.mark.data
 CHART = "raw/canon-powershot-g2-iso50-colorchecker-full.crw"
 # Centers of the corner patches, x, y in LibRaw's visible area of 2312 x 1720, read off the picture.
 CORNERS = np.array([[[321.8, 312.7], [1979.4, 307.3]], [[329.0, 1299.7], [1986.7, 1288.9]]])
-HALF = 60      # of the window around a patch's center; a patch is about 288 wide
+HALF = 60  # of the window around a patch's center; a patch is about 288 wide
 GRAYS = slice(18, 24)
 
 
@@ -23,7 +23,7 @@ GRAYS = slice(18, 24)
 def chart():
     """XYZ under D65 and Lab of the chart's patches, row by row, from colour-science."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")      # it warns of what else could be installed
+        warnings.simplefilter("ignore")  # it warns of what else could be installed
         import colour
 
         known = colour.CCS_COLOURCHECKERS["ColorChecker24 - After November 2014"]
@@ -105,12 +105,12 @@ def test_mirrored_orientation_and_crop_are_librawpys(data):
     assert ours.shape == theirs.shape
     for channel in range(3):
         a, b = (np.argsort(np.argsort(p[::20, ::20, channel].ravel())) for p in (ours, theirs))
-        assert np.corrcoef(a, b)[0, 1] > 0.95      # ranks: the tone curves differ
+        assert np.corrcoef(a, b)[0, 1] > 0.95  # ranks: the tone curves differ
 
 
 def test_magic_lanterns_masked_borders_are_cut_off(data):
     file = data / "raw/canon-eos-kiss-x4-magiclantern-14bit-colorchecker-passport.dng"
     pixels = deepisp.develop(file)
     assert pixels.shape == (1156, 1734, 3)
-    assert pixels[:, :8].mean() > 20      # no black border
+    assert pixels[:, :8].mean() > 20  # no black border
     assert pixels[:8].mean() > 20

@@ -1,5 +1,6 @@
 """Whatever happens to the process that decodes, the caller gets an error that says so."""
 
+import contextlib
 import json
 import os
 import signal
@@ -77,6 +78,13 @@ def test_a_used_child_that_dies_on_a_file_is_given_no_blame_before_a_fresh_one_h
     os.kill(child, signal.SIGCONT)
     reading.join(20)
     np.testing.assert_array_equal(found[0].mosaic, MOSAIC)
+
+
+def test_too_little_memory_is_never_the_files_fault(pool, sound):
+    for mib in (256, 300, 350, 400, 500):
+        with contextlib.suppress(LimitReached):
+            deepisp.read(sound, limits=Limits(max_memory_mib=mib))
+    np.testing.assert_array_equal(deepisp.read(sound).mosaic, MOSAIC)
 
 
 def test_many_at_once(pool, sound):

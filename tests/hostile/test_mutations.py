@@ -170,3 +170,13 @@ def test_mutants_of_makers_formats(data, tmp_path, pattern):
             raw = deepisp.read(tmp_path / file.name)
             assert (raw.white_level > raw.black_level).all()
         assert time.monotonic() - start < SLOWEST_S
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("keep", [0.5, 0.9])
+@pytest.mark.parametrize("pattern", ["*g2*.crw", "*.kdc", "*.qtk"])
+def test_cut_files_of_makers_formats(data, tmp_path, pattern, keep):
+    for file in (data / "raw").glob(pattern):
+        whole = file.read_bytes()
+        with pytest.raises(deepisp.RawError, match="copy it from the camera again"):
+            deepisp.read(make.save(tmp_path, whole[: round(keep * len(whole))], file.name))

@@ -35,7 +35,8 @@ def test_a_real_file_says_the_same_as_our_dng_of_it(data, tmp_path, name):
     for one, other in zip(first.calibrations, second.calibrations, strict=True):
         for field in dataclasses.fields(one):
             asked, seen = getattr(one, field.name), getattr(other, field.name)
-            assert asked is seen is None or np.allclose(seen, asked, atol=1e-8), field.name
+            if field.name != "lacks_twin":  # of LibRaw's table alone; a DNG says all it knows
+                assert asked is seen is None or np.allclose(seen, asked, atol=1e-8), field.name
     assert second.exif.tags.get("GPS") == first.exif.tags.get("GPS")
     for tag, value in first.exif.tags.get("EXIF", {}).items():
         assert second.exif.tags["EXIF"][tag] == value, tag

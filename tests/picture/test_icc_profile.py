@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from deepisp.picture import profile, spaces
+from deepisp import spaces
+from deepisp.picture import profile
 from deepisp.picture.profile import icc_profile
 
 PEERS = {

@@ -13,7 +13,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from deepisp.picture import encode, formats, spaces
+from deepisp import spaces
+from deepisp.picture import encode, formats
 from deepisp.picture.errors import MissingExtra
 from deepisp.picture.exif import settings_digest
 from deepisp.picture.profile import icc_profile

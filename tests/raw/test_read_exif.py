@@ -1,8 +1,11 @@
 """EXIF comes along; whatever is wrong with it costs a warning, never the picture."""
 
 import contextlib
+import io
+import math
 import struct
 import time
+import tracemalloc
 
 import exifread
 import numpy as np
@@ -12,7 +15,7 @@ import deepisp
 from deepisp.raw import exif
 from deepisp.raw.image import Exif, RawImage
 from tests.raw import make
-from tests.raw.make import Directory, blob, byte, long, noise, rational, short, text
+from tests.raw.make import Directory, blob, byte, double, long, noise, rational, short, signed, text
 
 MOSAIC = noise(32, 48)
 EXIF = {
@@ -43,7 +46,16 @@ def test_an_iso_of_more_than_16_bits(read_dng):
 
 
 @pytest.mark.parametrize(
-    "value", [rational((0, 0)), rational((1, 0)), rational((0, 1)), text("soon"), byte()]
+    "value",
+    [
+        rational((0, 0)),
+        rational((1, 0)),
+        rational((0, 1)),
+        text("soon"),
+        byte(),
+        signed(-1),
+        double(math.inf),
+    ],
 )
 def test_an_exposure_that_is_none_is_unknown(read_dng, value):
     raw = read_dng(MOSAIC, exif={0x829A: value, 0x8827: short(100)})
@@ -100,8 +112,20 @@ def test_a_huge_count_costs_no_time(tmp_path, kind, count, number):
     huge = make.Tag(kind, tuple([1] * 24), count=count)
     file = make.save(tmp_path, make.dng(MOSAIC, exif=EXIF | {number: huge}))
     start = time.monotonic()
-    np.testing.assert_array_equal(deepisp.read(file).mosaic, MOSAIC)
+    raw = deepisp.read(file)
+    np.testing.assert_array_equal(raw.mosaic, MOSAIC)
+    assert "EXIF not copied: TimeoutError" not in raw.warnings
     assert time.monotonic() - start < 6  # exifread's own limit is 5 s here; most take milliseconds
+
+
+def test_a_huge_count_costs_no_memory(tmp_path):
+    file = make.save(tmp_path, b"few bytes")
+    tracemalloc.start()
+    with exif._Bounded(io.FileIO(file)) as stream:
+        assert stream.read(2**28) == b"few bytes"
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**25
 
 
 def test_directories_in_a_loop(tmp_path):

@@ -27,6 +27,7 @@ _MODELS = len(kriging.MODELS)
 
 Banks = tuple[Bank, ...]
 Rings = tuple[Plane, ...]
+Number = float | np.float32
 
 f32 = np.float32  # a plain 0.5 would carry a kernel over to float64
 # Numba's cache looks at this file alone: numbers that one may want to tune come as arguments, and whoever changes
@@ -116,7 +117,7 @@ def _row(size: int) -> Plane:
 
 
 @_inner
-def _miss_row(band: Plane, filters: Bank, n: int, y: int, room: Plane, squares: Plane) -> None:  # noqa: PLR0917
+def _miss_row(band: Plane, filters: Bank, n: int, y: int, room: Plane, squares: Plane) -> None:
     """Squared misses of one model, from column _EDGE on."""
     width = -(-squares.size // n)
     for column in range(n):
@@ -136,8 +137,8 @@ def _tent_along(squares: Plane, smooth: Plane) -> None:
 
 
 @_inner
-def _trust_row(  # noqa: PLR0917  # numba takes positions best
-    misses: Rings, y: int, floor: float, trusts: Rings, least: Plane, total: Plane
+def _trust_row(  # numba takes positions best
+    misses: Rings, y: int, floor: Number, trusts: Rings, least: Plane, total: Plane
 ) -> None:
     """What each model counts, from column _EDGE + 2 on; their sum is one."""
     least[:] = np.inf
@@ -153,7 +154,7 @@ def _trust_row(  # noqa: PLR0917  # numba takes positions best
 
 
 @_inner
-def _tent_across(ring: Plane, y: int, floor: float, smooth: Plane) -> None:
+def _tent_across(ring: Plane, y: int, floor: Number, smooth: Plane) -> None:
     up2, up, here, down, down2 = (
         ring[(y - 2) & 7],
         ring[(y - 1) & 7],
@@ -181,7 +182,7 @@ def _judge(miss: Plane, least: Plane, total: Plane) -> None:
 
 
 @_inner
-def _mix_row(  # noqa: PLR0917  # numba takes positions best
+def _mix_row(  # numba takes positions best
     band: Plane, estimates: Banks, pattern: Pattern, y: int, trusts: Rings, room: Plane, guesses: Rings
 ) -> None:
     """The two colors of each photosite that were not measured, from column _EDGE + 2 on."""
@@ -207,7 +208,7 @@ def _mix_row(  # noqa: PLR0917  # numba takes positions best
 
 
 @_inner
-def _differences(  # noqa: PLR0917  # numba takes positions best
+def _differences(  # numba takes positions best
     mosaic: Plane, colors: Pattern, guesses: Rings, luma: Plane, red_green: Plane, blue_green: Plane
 ) -> None:
     n, lower, upper = len(colors), guesses[0], guesses[1]
@@ -222,7 +223,7 @@ def _differences(  # noqa: PLR0917  # numba takes positions best
 
 
 @_inner
-def _measured(colors: Pattern, trust: float, red_trust: Plane, blue_trust: Plane) -> None:
+def _measured(colors: Pattern, trust: Number, red_trust: Plane, blue_trust: Plane) -> None:
     n = len(colors)
     for x in range(red_trust.size):
         red_trust[x] = trust if colors[x % n] == 0 else f32(1)
@@ -269,7 +270,7 @@ def _from(ring: Plane, y: int, x: int, size: int) -> Plane:
 
 
 @_inner
-def _spread(center: Plane, other: Plane, weight: float, spread: Plane) -> None:
+def _spread(center: Plane, other: Plane, weight: Number, spread: Plane) -> None:
     for j in range(center.size):
         m = center[j]
         a, b, c, d = other[j] - m, other[j + 1] - m, other[j + 2] - m, other[j + 3] - m
@@ -279,8 +280,8 @@ def _spread(center: Plane, other: Plane, weight: float, spread: Plane) -> None:
 
 
 @_inner
-def _like(  # noqa: PLR0917  # numba takes positions best
-    center: Rings, other: Rings, difference_weight: float, scale: Plane, tent: float, like: Plane
+def _like(  # numba takes positions best
+    center: Rings, other: Rings, difference_weight: Number, scale: Plane, tent: Number, like: Plane
 ) -> None:
     luma, red_green, blue_green = other
     own_luma, own_red, own_blue = center
@@ -299,7 +300,7 @@ def _add(like: Plane, difference: Plane, trust: Plane, total: Plane, weights: Pl
 
 
 @_inner
-def _write_row(mosaic: Plane, colors: Pattern, sums: Rings, red: Plane, green: Plane, blue: Plane) -> None:  # noqa: PLR0917
+def _write_row(mosaic: Plane, colors: Pattern, sums: Rings, red: Plane, green: Plane, blue: Plane) -> None:
     n = len(colors)
     for j in range(red.size):
         x = j + HALO

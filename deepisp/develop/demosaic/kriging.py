@@ -37,8 +37,8 @@ class Model(NamedTuple):
     chroma_variance: float
 
 
-# Edges along -, \, |, / in a nearly gray and in a colorful scene. Colorful ones alone cost 0.4 dB on ordinary
-# crops before smoothing, gray ones alone 0.5 dB on colorful crops after it.
+# Edges along -, \, |, / in nearly gray and in colorful surroundings. For X-Trans, the colorful ones alone would cost
+# 0.4 dB on ordinary crops, the gray ones alone 0.5 dB on colorful crops.
 MODELS = tuple(Model(math.pi * k / 4, variance) for variance in (0.1, 1.0) for k in range(4))
 
 

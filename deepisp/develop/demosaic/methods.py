@@ -77,12 +77,14 @@ def _bayer(name: str, cfa: str) -> Method:
 def _periodic(name: str, cfa: str) -> Method:
     from deepisp.develop.demosaic import directional_kernels, periodic_kernels
 
-    pattern = cfa_cell.indices(cfa).astype(np.int64)
+    halo = directional_kernels.HALO if name == "directional" else periodic_kernels.HALO
+    # The halo is not a whole number of cells for a side of 8.
+    pattern = np.roll(cfa_cell.indices(cfa).astype(np.int64), (halo, halo), axis=(0, 1))
     if name == "directional":
         return Method(
-            name, directional_kernels.HALO, 1, lambda p, out: directional_kernels.directional(p, pattern, out)
+            name, halo, 1, lambda padded, out: directional_kernels.directional(padded, pattern, out)
         )
-    return Method(name, periodic_kernels.HALO, 1, lambda p, out: periodic_kernels.bilinear(p, pattern, out))
+    return Method(name, halo, 1, lambda padded, out: periodic_kernels.bilinear(padded, pattern, out))
 
 
 def _copy(padded: Plane, out: Plane) -> None:

@@ -111,7 +111,7 @@ def sort_columns(padded: Plane, n: int) -> Plane:
 
 
 @_inner
-def filter_row(  # noqa: PLR0917  # numba takes positions best
+def filter_row(  # numba takes positions best
     band: Plane, start: int, filters: Bank, row: int, column: int, color: int, result: Plane
 ) -> None:
     """One color at each n-th photosite: result[j] for the sorted band's positions start + j.

@@ -4,7 +4,7 @@ import colour
 import numpy as np
 import pytest
 
-from deepisp.picture import spaces
+from deepisp import spaces
 
 PEERS = {
     "srgb": "sRGB",
