@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 
 _HOME = {
     "read": "raw.read",
+    "batch": "batch",
     "develop": "develop",  # the package itself, which can be called
     "Settings": "develop.settings",
     "RawImage": "raw.image",

@@ -27,7 +27,7 @@ _NEUTRAL = (0.5, 1.0, 0.65)  # camera RGB of a gray in daylight: filters pass mo
 @click.option("--debug", is_flag=True, help="show where a failure came from")
 def demo(output: str, debug: bool) -> int:
     """Makes a noisy raw file from a photograph, and develops it. Writes three files."""
-    from deepisp import ready
+    from deepisp.batch import ready
     from deepisp.picture.dng import write_dng
     from deepisp.picture.write import write
 

@@ -9,10 +9,10 @@ import click
 
 from deepisp import batch
 from deepisp.batch import Options, Record, Summary, Watch
+from deepisp.batch.record import Status
 from deepisp.cli import options, outcome, say
 from deepisp.develop.settings import Settings
 from deepisp.picture.formats import FORMATS
-from deepisp.record import Status
 
 
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})

@@ -9,7 +9,7 @@ import click
 from deepisp.cli import options, outcome, say
 
 if TYPE_CHECKING:
-    from deepisp.files import Source
+    from deepisp.batch.files import Source
     from deepisp.raw.headerless import Layout
     from deepisp.raw.image import Area, ColorCalibration, RawImage
     from deepisp.raw.limits import Limits
@@ -34,7 +34,8 @@ def info(
     *, raw: tuple[str, ...], as_json: bool, recursive: bool, layout: str | None, debug: bool, **given: Any
 ) -> int:
     """What raw files say: size, CFA, levels, color matrices, noise, exposure."""
-    from deepisp import batch, files
+    from deepisp import batch
+    from deepisp.batch import files
 
     limits, known = options.limits_of(given), batch.loaded(layout)
     found = files.gather(raw, recursive=recursive)
@@ -56,8 +57,8 @@ def _told(
     source: "Source", limits: "Limits", layout: "Layout | None", *, debug: bool
 ) -> dict[str, Any] | None:
     """What a file says, or None after the complaint that it says nothing."""
+    from deepisp.batch.record import failure
     from deepisp.raw.read import read
-    from deepisp.record import failure
 
     try:
         if source.problem is not None:

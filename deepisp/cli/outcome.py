@@ -13,9 +13,9 @@ from typing import Any
 
 import click
 
-from deepisp import ready, record
+from deepisp.batch import ready, record
+from deepisp.batch.ready import Unready
 from deepisp.cli import say
-from deepisp.ready import Unready
 
 DONE, SOME_FAILED, USAGE, NOTHING_MATCHED, ALL_FAILED, UNREADY = range(6)
 INTERRUPTED, TERMINATED = 130, 143  # 128 + the signal, as shells have it

@@ -6,7 +6,9 @@
 `plan.solve` finds every number first; `bands` carries the plan out on the CPU, `tensors` on a GPU.
 """
 
+import logging
 import os
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ def develop(
     threads: int | None = None,
     limits: Limits | None = None,
     layout: Layout | str | os.PathLike[str] | None = None,
+    warn: Callable[[str], None] | None = None,
     **changes: Any,
 ) -> NDArray[Any]:
     """The picture in a raw file, upright, (H, W, 3) uint8, uint16 or float32 as `bits` says.
@@ -39,6 +42,7 @@ def develop(
         threads: on the CPU; all cores if None. The result does not depend on it.
         limits: what reading the file may cost.
         layout: what bare sensor values mean.
+        warn: called with a line for each doubt about the file; by default they go to the logger "deepisp".
         **changes: single settings by name, as `develop(path, ev=0.5, color="p3")`.
 
     Raises:
@@ -49,6 +53,8 @@ def develop(
     settings = Settings(**{**(settings.model_dump() if settings else {}), **changes})
     raw = source if isinstance(source, RawImage) else read(source, limits=limits, layout=layout)
     solved = plan.solve(raw, settings)
+    for line in solved.warnings:
+        (warn or logging.getLogger("deepisp").warning)(line)
     if device in ("auto", "cpu"):
         from deepisp.develop import bands
 

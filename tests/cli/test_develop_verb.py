@@ -260,6 +260,7 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
     assert not set(Settings().model_dump().items()) & set(
         settings.model_dump().items()
     )  # none left out above
+    assert callable(options.pop("warn"))
     assert options == {"device": "cpu", "threads": len(os.sched_getaffinity(0))}
 
 

@@ -150,7 +150,7 @@ def _marked(mark: str) -> list[str]:
 def test_a_file_that_takes_for_ever_does_not_hold_the_end_up(twelve: Path, tmp_path: Path) -> None:
     code = (
         "import os, signal, sys, time\n"
-        "from deepisp import work\n"
+        "from deepisp.batch import work\n"
         "from deepisp.cli import main\n"
         "from deepisp.develop import pipeline\n"
         "work._GRACE_S = 0.2\n"

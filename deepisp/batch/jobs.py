@@ -12,20 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from deepisp import files, ready
+from deepisp.batch import files, ready
+from deepisp.batch.files import Job, StrPath
+from deepisp.batch.record import Record, Status
+from deepisp.batch.work import Options, Watch, Work
 from deepisp.develop.settings import Settings
-from deepisp.files import Job, StrPath
 from deepisp.picture import formats
 from deepisp.picture.safety import Inputs, refuse_inputs
 from deepisp.raw.limits import Limits
-from deepisp.ready import Unready
-from deepisp.record import Record, Status
-from deepisp.work import Options, Watch, Work
 
 if TYPE_CHECKING:
     from deepisp.raw.headerless import Layout
-
-__all__ = ["Options", "Record", "Settings", "Summary", "Unready", "Watch", "loaded", "plan", "run"]
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, Field, field_validator
 
 import deepisp
-from deepisp import files, ready
+from deepisp.batch import files, ready
+from deepisp.batch.files import Job
+from deepisp.batch.record import Record, failure, sha256
 from deepisp.develop.settings import Settings
-from deepisp.files import Job
 from deepisp.picture import formats
 from deepisp.raw.limits import Limits
-from deepisp.record import Record, failure, sha256
 
 if TYPE_CHECKING:
     from deepisp.raw.headerless import Layout
@@ -180,9 +180,10 @@ class Work:
         from deepisp.raw.read import read
 
         raw = read(job.source, limits=self._limits, layout=self._layout)
-        warnings += raw.warnings
         self._drop_if_interrupted()
-        pixels = pipeline.develop(raw, self._settings, device=self._options.device, threads=self._threads)
+        pixels = pipeline.develop(
+            raw, self._settings, device=self._options.device, threads=self._threads, warn=warnings.append
+        )
         self._drop_if_interrupted()
         target = self._target(target, warnings)  # again: another run may have been faster
         if target is None:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepisp import batch, ready
-from deepisp.batch import Options, Record, Settings, Unready
+from deepisp import batch
+from deepisp.batch import Options, Record, Settings, Unready, ready
 from deepisp.cli.demo import simulate
 from deepisp.develop import pipeline
 from deepisp.picture import write as writing

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deepisp import files
+from deepisp.batch import files
 
 
 def touch(folder: Path, *names: str) -> None:

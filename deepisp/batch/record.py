@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from deepisp.batch.ready import Unready
 from deepisp.raw.errors import RawError
-from deepisp.ready import Unready
 
 Status = Literal["done", "skipped", "failed", "planned"]
 
