@@ -9,7 +9,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import shutil
 import statistics
 import subprocess
@@ -100,7 +99,6 @@ def versions() -> dict[str, str]:
         "rawpy": rawpy.__version__,
         "numba": numba.__version__,
         "cores": str(os.cpu_count()),
-        "limit": str(resource.getrlimit(resource.RLIMIT_AS)[0]),
     }
 
 

@@ -41,7 +41,7 @@ def demo(output: str, debug: bool) -> int:
     for path, what in (
         (original, "photograph"),
         (raw_file, "raw file made from it"),
-        (developed, "developed"),
+        (developed, "picture developed from that"),
     ):
         say.data(f"{say.one_line(path)}: the {what}")
     return outcome.DONE

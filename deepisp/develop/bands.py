@@ -163,7 +163,7 @@ class _Finish:
 
     def __init__(self, plan: Plan, size: tuple[int, int]) -> None:
         self._settings = plan.settings
-        self._curve = tone.table() if plan.settings.tone == "default" else np.empty(0, np.float32)
+        self._curve = tone.table(plan.white) if plan.settings.tone == "default" else np.empty(0, np.float32)
         self._matrix = plan.matrix.astype(np.float32)
         self._gain = np.float32(2.0**plan.settings.ev / plan.ceiling)
         self.out = np.empty((*size, 3), {8: np.uint8, 16: np.uint16, 32: np.float32}[plan.settings.bits])

@@ -19,7 +19,7 @@ from deepisp.develop.tone import GRAY
 
 Kernel = TypeVar("Kernel", bound=Callable[..., Any])
 
-_ZERO, _TINY, _GRAY = np.float32(0), np.float32(1e-30), np.float32(GRAY)
+_ZERO, _ONE, _TINY, _GRAY = np.float32(0), np.float32(1), np.float32(1e-30), np.float32(GRAY)
 
 
 def _kernel(function: Kernel) -> Kernel:
@@ -169,7 +169,7 @@ def _looked_up(x: np.float32, curve: NDArray[np.float32]) -> np.float32:
     position = x / (x + _GRAY) * np.float32(len(curve) - 1)
     index = min(np.int32(position), np.int32(len(curve) - 2))
     start = curve[index]
-    return np.float32(start + (curve[index + 1] - start) * (position - np.float32(index)))
+    return min(np.float32(start + (curve[index + 1] - start) * (position - np.float32(index))), _ONE)
 
 
 @_kernel
@@ -179,7 +179,7 @@ def tone_rows(planes: NDArray[np.float32], matrix: NDArray[np.float32], curve: N
     Args:
         planes: (3 or more, h, w) balanced linear camera colors, overwritten.
         matrix: (3, C) camera to Rec. 2020, exposure included.
-        curve: `tone.table()`, or empty for none.
+        curve: `tone.table(white)`, or empty for none.
     """
     rgb, ends = np.empty((3, planes.shape[2]), np.float32), np.empty((2, planes.shape[2]), np.float32)
     for i in range(planes.shape[1]):
@@ -206,7 +206,7 @@ def picture_rows(
     Args:
         planes: (3 or more, h, w) balanced linear camera colors.
         matrix: (3, C) camera to Rec. 2020, exposure included.
-        curve: `tone.table()`, or empty for none.
+        curve: `tone.table(white)`, or empty for none.
         into: (3, 3) Rec. 2020 to the output space.
         weights: (3,) luminance of each output channel.
         table: `output.table(transfer)`.

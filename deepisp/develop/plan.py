@@ -33,6 +33,7 @@ class Plan:
         grid: lens gains of list 2, or None.
         after: opcodes of list 3, for demosaiced light.
         matrix: (3, C) balanced camera colors to linear Rec. 2020, exposure included.
+        white: linear Rec. 2020 light that the tone curve shows as white: where the sensor clips.
         crop: what the picture shows.
         pixel_aspect: width of a pixel over its height as displayed.
         warnings: one line each.
@@ -48,6 +49,7 @@ class Plan:
     grid: GainGrid | None
     after: tuple[Opcode, ...]
     matrix: NDArray[np.float64]
+    white: float
     crop: Area
     pixel_aspect: float
     warnings: tuple[str, ...]
@@ -97,6 +99,7 @@ def solve(raw: RawImage, settings: Settings) -> Plan:
         grid=grid,
         after=_untrimmed(opcodes.parse(raw.opcode_list_3, shape=values.shape[:2])) if settings.lens else (),
         matrix=transform.matrix,
+        white=1.0,
         crop=_crop(raw),
         pixel_aspect=raw.pixel_aspect,
         warnings=(*raw.warnings, *balanced.warnings, *transform.warnings),
@@ -189,7 +192,9 @@ def _exposed(plan: Plan, baseline_ev: float) -> Plan:
     if plan.settings.tone == "default":
         light = np.maximum(sample(plan) / plan.ceiling, 0) @ plan.matrix.T
         gain *= tone.exposure(light.astype(np.float32), baseline_ev)
-    return replace(plan, matrix=plan.matrix * gain)
+    # Clipping ends all colors at the ceiling; the other ways know more light, up to the mean of what they kept.
+    most = plan.ceiling if plan.settings.highlights == "clip" else float(plan.clip_levels.mean())
+    return replace(plan, matrix=plan.matrix * gain, white=most * gain)
 
 
 def sample(plan: Plan) -> NDArray[np.float64]:

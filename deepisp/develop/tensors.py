@@ -52,7 +52,7 @@ def finish(light: Tensor, plan: Plan) -> Tensor:
         return output.to_output(light[:3] * (2.0**settings.ev / plan.ceiling), "camera", settings.bits)
     rgb = color.apply(plan.matrix, light)
     if settings.tone == "default":
-        rgb = tone.apply(rgb)
+        rgb = tone.apply(rgb, white=plan.white)
     return output.to_output(rgb, settings.color, settings.bits)
 
 

@@ -1,14 +1,14 @@
 """Scene light to display light: how bright the picture is, and how contrast and highlights roll off.
 
-The curve is the log-logistic sigmoid `y = x^c / (x^c + k)`: a straight line in log exposure around middle gray,
-no hard end at either side. It is applied as the DNG SDK's reference does: to the largest and the smallest of the
-three channels, and the middle one keeps its relative place between them, so that hue stays and no channel
-clips alone.
+The curve is a log-logistic sigmoid, `y = h x^c / (x^c + k)`: a straight line in log exposure around middle gray and
+a long shoulder. `h` and `k` keep middle gray where it is, and bring the light at which the sensor clips to display
+white. It is applied as the DNG SDK's reference does: to the largest and the smallest of the three channels, and the
+middle one keeps its relative place between them, so that hue stays and no channel clips alone.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,28 +20,58 @@ GRAY = 0.18  # reflectance of middle gray, on which meters are calibrated (ISO 2
 CONTRAST = 1.55  # slope around middle gray in log-log; cameras' default curves have 1.3 to 1.6
 LUMINANCE = np.array([0.262700, 0.677998, 0.059302])  # of linear Rec. 2020, ITU-R BT.2087-0 table
 _NODES = 4096
-_OFFSET = GRAY * ((1 - GRAY) / GRAY) ** (1 / CONTRAST)  # x at which y is one half, so that y(GRAY) = GRAY
 
 
-def curve(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Display light of scene light, both linear, 1 = diffuse white; 0 to infinity goes to 0 to 1.
+class Sigmoid(NamedTuple):
+    """`y = height * x^CONTRAST / (x^CONTRAST + offset)`, ended at 1."""
 
-    >>> curve(np.array([0.0, 0.18, np.inf])).round(6).tolist()
-    [0.0, 0.18, 1.0]
+    height: float
+    offset: float
+
+
+def sigmoid(white: float) -> Sigmoid:
+    """The curve with y(GRAY) = GRAY and y(white) = 1.
+
+    Args:
+        white: light that becomes display white; below 1 it is taken for 1, so that dark pictures stay dark.
+
+    >>> h, k = sigmoid(2.0)
+    >>> round(h * 2**CONTRAST / (2**CONTRAST + k), 6)
+    1.0
     """
-    with np.errstate(divide="ignore"):
-        return np.asarray(1 / (1 + (_OFFSET / np.maximum(x, 0)) ** CONTRAST), np.float64)
+    gray, top = GRAY**CONTRAST, max(white, 1.0) ** CONTRAST
+    offset = top * gray * (1 - GRAY) / (GRAY * top - gray)
+    return Sigmoid(1 + offset / top, offset)
 
 
-def table() -> NDArray[np.float32]:
-    """`curve` at nodes that are even in `t = x / (x + GRAY)`, from t = 0 to t = 1; linear between them."""
+def curve(x: NDArray[np.float64], white: float) -> NDArray[np.float64]:
+    """Display light of scene light, both linear, 1 = diffuse white; 0 to `white` goes to 0 to 1.
+
+    >>> curve(np.array([0.0, 0.18, 1.5, np.inf]), 1.5).round(6).tolist()
+    [0.0, 0.18, 1.0, 1.0]
+    """
+    return np.minimum(_open(x, white), 1.0)
+
+
+def table(white: float) -> NDArray[np.float32]:
+    """`curve` at nodes that are even in `t = x / (x + GRAY)`, from t = 0 to t = 1; linear between them.
+
+    Not ended at 1: the bend there would be lost between two nodes.
+    """
     t = np.linspace(0, 1, _NODES + 1)
     with np.errstate(divide="ignore"):
-        return curve(GRAY * t / (1 - t)).astype(np.float32)
+        return _open(GRAY * t / (1 - t), white).astype(np.float32)
 
 
-def apply(rgb: Tensor) -> Tensor:
-    """Display light of linear Rec. 2020, (..., 3, H, W), 0 to 1; negative light ends at 0.
+def _open(x: NDArray[np.float64], white: float) -> NDArray[np.float64]:
+    """The curve without its end at 1."""
+    height, offset = sigmoid(white)
+    with np.errstate(divide="ignore"):
+        return np.asarray(height / (1 + offset / np.maximum(x, 0) ** CONTRAST))
+
+
+def apply(rgb: Tensor, *, white: float) -> Tensor:
+    """Display light of linear Rec. 2020, (..., 3, H, W), 0 to 1; negative light ends at 0, `white` and more at 1.
 
     Differentiable where the three channels differ.
     """
@@ -49,14 +79,15 @@ def apply(rgb: Tensor) -> Tensor:
 
     light = rgb.clamp(min=0)
     high, low = light.amax(-3, keepdim=True), light.amin(-3, keepdim=True)
-    top, bottom = _sigmoid(high), _sigmoid(low)
+    top, bottom = _on_curve(high, white), _on_curve(low, white)
     place = (light - low) / torch.where(high > low, high - low, torch.ones_like(high))
     return bottom + (top - bottom) * place
 
 
-def _sigmoid(x: Tensor) -> Tensor:
+def _on_curve(x: Tensor, white: float) -> Tensor:
+    height, offset = sigmoid(white)
     power = x.clamp(min=1e-12) ** CONTRAST  # the slope of x^c at 0 is 0, but autograd needs a number
-    display: Tensor = power / (power + _OFFSET**CONTRAST)
+    display: Tensor = (height * power / (power + offset)).clamp(max=1)
     return display
 
 

@@ -97,11 +97,18 @@ def _tiff(pages: list[_Page], found: exif.Directories) -> io.BytesIO:
 _PREVIEW: dict[str, Any] = {"photometric": "rgb", "compression": "jpeg", "compressionargs": {"level": 88}}
 
 
+_TILE = 256  # photosites; Adobe's converter writes such tiles
+
+
 def _how(pixels: NDArray[Any]) -> dict[str, Any]:
+    height, width = pixels.shape[:2]
+    rows = min(_TILE, -(-height // 16) * 16)  # TIFF 6.0, page 67: sides of tiles are multiples of 16
+    # Never wider than the picture: LibRaw would misread it (0.22.2; tests/picture/test_write_dng.py).
+    columns = min(_TILE, max(16, width // 16 * 16))
     return {
         "photometric": _LINEAR_RAW if pixels.ndim == 3 else _CFA,
         "planarconfig": "contig" if pixels.ndim == 3 else None,
-        "tile": (256, 256),  # in strips LibRaw shows lossless JPEG as black
+        "tile": (rows, columns),  # in strips LibRaw shows lossless JPEG as black
         "compression": "jpeg",
         # bitspersample: else each tile gets the least precision that holds it, which LibRaw calls corrupted.
         "compressionargs": {"lossless": True, "bitspersample": 16},

@@ -1,4 +1,4 @@
-"""What a DNG's tags say (specification 1.7.1, Adobe 2023): levels, colors, geometry, opcodes, noise."""
+"""What a DNG's tags say (specification 1.7.1, Adobe 2023): levels, geometry, opcodes; colors are in dng_color.py."""
 
 from pathlib import Path
 from typing import Any
@@ -6,26 +6,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw import opcodes
+from deepisp.raw import dng_color, opcodes, tags
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
-from deepisp.raw.image import Area, ColorCalibration, Noise, RawImage
+from deepisp.raw.image import Area, RawImage
 from deepisp.raw.plausible import finite
 from deepisp.sensor import cfa as cfa_cell
 
 _AGAIN = "copy it from the camera again"
-_RATIONALS = (5, 10)  # TIFF types RATIONAL and SRATIONAL
 
 
 def is_libraws(page: Any) -> bool:
-    """Whether LibRaw decodes this mosaic rightly: 2 x 2 or 6 x 6 cells, uncompressed or lossless JPEG integers."""
-    dim = numbers(page, 33421)
+    """Whether LibRaw decodes this mosaic rightly: 2 x 2 or 6 x 6 cells, uncompressed or lossless JPEG integers.
+
+    Tiles wider than the picture it reads as if they ended with the picture's rows (LibRaw 0.22.2, measured).
+    """
+    dim = tags.numbers(page, 33421)
     is_small = dim is not None and tuple(dim) in ((2, 2), (6, 6))
     return bool(
         page.photometric == 32803
         and is_small
         and page.compression in (1, 7)
         and _sample_format(page) == 1
-        and (page.is_tiled or _is_one_strip(page))
+        and (page.tilewidth <= page.imagewidth if page.is_tiled else _is_one_strip(page))
     )
 
 
@@ -40,24 +42,6 @@ def _is_one_strip(page: Any) -> bool:
 def _sample_format(page: Any) -> int:
     value = page.sampleformat
     return int(value if isinstance(value, int) else 1 if not value else value[0])
-
-
-def numbers(page: Any, code: int) -> NDArray[np.float64] | None:
-    """The numbers of a tag, rationals divided out (0/0 is NaN); None if it is absent or no number."""
-    tag = page.tags.get(code)
-    if tag is None:
-        return None
-    value = tag.value
-    if isinstance(value, bytes):
-        value = tuple(value)
-    if isinstance(value, str):
-        return None
-    flat = np.atleast_1d(np.array(value, np.float64)).ravel()
-    if int(tag.dtype) in _RATIONALS:
-        pairs = flat.reshape(-1, 2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.divide(pairs[:, 0], pairs[:, 1])
-    return flat
 
 
 def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImage:
@@ -77,7 +61,7 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
     warnings: list[str] = []
     active = active_area(file, page, height, width)
     cfa = "" if is_linear else _cfa(file, page, active)
-    order = _plane_order(page, cfa)
+    order = dng_color.plane_order(page, cfa)
     black, white = _levels(file, page, cfa, active, is_linear=is_linear)
     is_dng = "DNGVersion" in first.tags
     shapes = {
@@ -95,12 +79,12 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
         white_level=white,
         black_rows=_deltas(page, 50716, active.height),  # BlackLevelDeltaV
         black_columns=_deltas(page, 50715, active.width),  # BlackLevelDeltaH
-        as_shot_neutral=_neutral(first, order, cfa_cell.colors(cfa) if cfa else "RGB"),
-        as_shot_white_xy=_white_xy(first),
-        calibrations=_calibrations(first, order, warnings),
-        analog_balance=_per_color(first, 50727, order),
-        baseline_exposure_ev=float(np.clip(_number(first, 50730), -10, 10)),  # cameras write -2 to 4
-        noise=_noise(page, first, order),
+        as_shot_neutral=dng_color.neutral(first, order, cfa_cell.colors(cfa) if cfa else "RGB"),
+        as_shot_white_xy=dng_color.white_xy(first),
+        calibrations=dng_color.calibrations(first, order, warnings),
+        analog_balance=dng_color.per_color(first, 50727, order),
+        baseline_exposure_ev=float(np.clip(tags.number(first, 50730), -10, 10)),  # cameras write -2 to 4
+        noise=dng_color.noise(page, first, order),
         opcode_list_1=lists[0],
         opcode_list_2=lists[1],
         opcode_list_3=lists[2],
@@ -109,9 +93,9 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
         masked_areas=_masked_areas(page, height, width),
         orientation=_orientation(first),
         pixel_aspect=_aspect(page),
-        maker=_text(first, 271),
-        model=_text(first, 272),
-        unique_model=_text(first, 50708),
+        maker=tags.text(first, 271),
+        model=tags.text(first, 272),
+        unique_model=tags.text(first, 50708),
         warnings=tuple(warnings),
         path=file,
     )
@@ -119,7 +103,7 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
 
 def linearized(page: Any, values: NDArray[Any]) -> NDArray[Any]:
     """The values through the LinearizationTable, if there is one; its last entry goes on for ever."""
-    table = numbers(page, 50712)
+    table = tags.numbers(page, 50712)
     if table is None or values.dtype != np.uint16 or not len(table):
         return values
     linear: NDArray[Any] = table.clip(0, 65535).astype(np.uint16)[np.minimum(values, len(table) - 1)]
@@ -132,7 +116,7 @@ def active_area(file: Path, page: Any, height: int, width: int) -> Area:
     Raises:
         DamagedFile: they lie outside the picture.
     """
-    given = numbers(page, 50829)
+    given = tags.numbers(page, 50829)
     if given is None or len(given) != 4:
         return Area(0, 0, height, width)
     area = Area(*(int(n) for n in given))
@@ -145,8 +129,8 @@ def _cfa(file: Path, page: Any, active: Area) -> str:
     """The cell at values[0, 0]; the tag's cell lies at the top left of the active area."""
     if page.photometric != 32803:
         return "W"
-    dim, pattern = numbers(page, 33421), numbers(page, 33422)
-    layout = _number(page, 50711, 1)
+    dim, pattern = tags.numbers(page, 33421), tags.numbers(page, 33422)
+    layout = tags.number(page, 50711, 1)
     if dim is None or pattern is None or len(dim) != 2 or len(pattern) != dim[0] * dim[1]:
         raise UnsupportedFile(file, "a mosaic without a CFA pattern", "describe it with --layout")
     if layout != 1 or dim[0] != dim[1] or not 1 <= dim[0] <= 16 or pattern.max() >= len(cfa_cell.LETTERS):
@@ -156,31 +140,19 @@ def _cfa(file: Path, page: Any, active: Area) -> str:
     return cfa_cell.shift(text, -active.top, -active.left)
 
 
-def _plane_order(page: Any, cfa: str) -> list[int]:
-    """Positions of our colors among the file's planes (CFAPlaneColor), for matrices and per-color values."""
-    colors = cfa_cell.colors(cfa) if cfa else "RGB"
-    planes = numbers(page, 50710)
-    letters = (
-        colors
-        if planes is None
-        else "".join(cfa_cell.LETTERS[int(p)] for p in planes if p < len(cfa_cell.LETTERS))
-    )
-    return [letters.index(c) if c in letters else i for i, c in enumerate(colors)]
-
-
 def _levels(
     file: Path, page: Any, cfa: str, active: Area, *, is_linear: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    black, white = numbers(page, 50714), numbers(page, 50717)
+    black, white = tags.numbers(page, 50714), tags.numbers(page, 50717)
     top = 1.0 if _sample_format(page) == 3 else float(2 ** _bits(page) - 1)
     black = np.zeros(1) if black is None else np.where(np.isfinite(black), black, 0)
     # White above what 16 bits can hold says nothing, and a histogram up to it would take gigabytes.
     white = np.full(1, top) if white is None or not _is_within(white, page) else white
     if is_linear:
-        repeat = numbers(page, 50713)
+        repeat = tags.numbers(page, 50713)
         black = black if repeat is None or repeat.prod() <= 1 else black.reshape(-1, 3).mean(axis=0)
         return np.resize(black, 3).astype(np.float64), np.resize(white, 3).astype(np.float64)
-    dim = numbers(page, 50713)
+    dim = tags.numbers(page, 50713)
     rows, columns = (1, 1) if dim is None or len(dim) != 2 else (int(dim[0]), int(dim[1]))
     if rows < 1 or columns < 1 or rows * columns > 4096 or len(black) not in (1, rows * columns):
         raise DamagedFile(file, f"{len(black)} black levels for a repeat of {rows} x {columns}", _AGAIN)
@@ -192,7 +164,7 @@ def _levels(
 
 
 def _deltas(page: Any, code: int, count: int) -> NDArray[np.float64] | None:
-    deltas = numbers(page, code)
+    deltas = tags.numbers(page, code)
     is_sound = deltas is not None and len(deltas) == count and np.isfinite(deltas).all()
     return deltas if is_sound and deltas is not None and deltas.any() else None
 
@@ -223,93 +195,9 @@ def _opcodes(
     return data
 
 
-def _per_color(page: Any, code: int, order: list[int]) -> NDArray[np.float64] | None:
-    values = numbers(page, code)
-    if values is None or len(values) < len(order) or not np.isfinite(values).all() or (values <= 0).any():
-        return None
-    return values[order]
-
-
-def _neutral(first: Any, order: list[int], colors: str) -> NDArray[np.float64] | None:
-    neutral = _per_color(first, 50728, order)
-    return None if neutral is None else neutral / neutral[max(colors.find("G"), 0)]
-
-
-def _white_xy(first: Any) -> tuple[float, float] | None:
-    xy = numbers(first, 50729)
-    return (float(xy[0]), float(xy[1])) if xy is not None and len(xy) == 2 and np.isfinite(xy).all() else None
-
-
-def _calibrations(first: Any, order: list[int], warnings: list[str]) -> tuple[ColorCalibration, ...]:
-    """ColorMatrix1 to 3 with what belongs to each; one of another size, a singular one or one with 0/0 is left out."""
-    signed = _text(first, 50931) == _text(first, 50932)  # camera and profile calibration signatures
-    found = []
-    # ColorMatrix, CalibrationIlluminant, ForwardMatrix, CameraCalibration, IlluminantData
-    for codes in (
-        (50721, 50778, 50964, 50723, 52533),
-        (50722, 50779, 50965, 50724, 52534),
-        (52531, 52529, 52532, 52530, 52535),
-    ):
-        matrix = _matrix(first, codes[0], (len(order), 3))
-        if matrix is None:
-            if first.tags.get(codes[0]) is not None:
-                warnings.append(f"color matrix {codes[0]} is unusable and was left out")
-            continue
-        forward = _matrix(first, codes[2], (3, len(order)))
-        own = _matrix(first, codes[3], (len(order), len(order))) if signed else None
-        found.append(
-            ColorCalibration(
-                xyz_to_camera=matrix[order],
-                illuminant=int(_number(first, codes[1], 0)),
-                illuminant_xy=_illuminant_xy(first, codes[4]),
-                forward=None if forward is None else forward[:, order],
-                camera_calibration=None if own is None else own[np.ix_(order, order)],
-            )
-        )
-    return tuple(found)
-
-
-def _illuminant_xy(first: Any, code: int) -> tuple[float, float] | None:
-    """IlluminantData of type 0: two rationals x, y after a SHORT (DNG 1.6); spectra are not read."""
-    tag = first.tags.get(code)
-    if tag is None or not isinstance(tag.value, bytes) or len(tag.value) < 18:
-        return None
-    order = tag.parent.byteorder
-    if int(np.frombuffer(tag.value[:2], order + "u2")[0]) != 0:
-        return None
-    x, dx, y, dy = (int(n) for n in np.frombuffer(tag.value[2:18], order + "u4"))
-    return (x / dx, y / dy) if dx and dy else None
-
-
-def _matrix(first: Any, code: int, shape: tuple[int, int]) -> NDArray[np.float64] | None:
-    values = numbers(first, code)
-    if (
-        values is None
-        or len(values) != shape[0] * shape[1]
-        or not np.isfinite(values).all()
-        or np.linalg.matrix_rank(values.reshape(shape)) < min(shape)
-    ):
-        return None
-    return values.reshape(shape)
-
-
-def _noise(page: Any, first: Any, order: list[int]) -> tuple[Noise, ...] | None:
-    values = numbers(page, 51041)
-    values = numbers(first, 51041) if values is None else values
-    if (
-        values is None
-        or len(values) not in (2, 2 * len(order))
-        or not np.isfinite(values).all()
-        or (values < 0).any()
-    ):
-        return None
-    pairs = np.resize(values, (len(order), 2))[order]
-    return tuple(Noise(float(shot), float(read)) for shot, read in pairs)
-
-
 def _crop(page: Any, active: Area) -> Area | None:
     """DefaultCropOrigin (column, row) and Size (width, height), within the active area, to whole photosites."""
-    origin, size = numbers(page, 50719), numbers(page, 50720)
+    origin, size = tags.numbers(page, 50719), tags.numbers(page, 50720)
     if (
         origin is None
         or size is None
@@ -331,7 +219,7 @@ def _crop(page: Any, active: Area) -> Area | None:
 
 
 def _masked_areas(page: Any, height: int, width: int) -> tuple[Area, ...]:
-    values = numbers(page, 50830)
+    values = tags.numbers(page, 50830)
     if values is None or len(values) % 4 or len(values) > 64:
         return ()
     areas = (Area(*(int(n) for n in four)) for four in values.reshape(-1, 4))
@@ -339,26 +227,13 @@ def _masked_areas(page: Any, height: int, width: int) -> tuple[Area, ...]:
 
 
 def _orientation(first: Any) -> int:
-    value = int(_number(first, 274, 1))
+    value = int(tags.number(first, 274, 1))
     return value if 1 <= value <= 8 else 1
 
 
 def _aspect(page: Any) -> float:
     """DefaultScale: horizontal over vertical."""
-    scale = numbers(page, 50718)
+    scale = tags.numbers(page, 50718)
     if scale is None or len(scale) != 2 or not np.isfinite(scale).all() or (scale <= 0).any():
         return 1.0
     return float(np.clip(scale[0] / scale[1], 0.1, 10.0))
-
-
-def _number(page: Any, code: int, default: float = 0.0) -> float:
-    values = numbers(page, code)
-    return float(values[0]) if values is not None and len(values) and np.isfinite(values[0]) else default
-
-
-def _text(page: Any, code: int) -> str:
-    tag = page.tags.get(code)
-    value = "" if tag is None else tag.value
-    return (
-        value.decode(errors="replace").strip("\0 ") if isinstance(value, bytes) else str(value).strip("\0 ")
-    )

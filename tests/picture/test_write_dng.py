@@ -12,6 +12,7 @@ import tifffile
 
 from deepisp.picture.dng import write_dng
 from deepisp.raw.image import Area, ColorCalibration, Noise, RawImage
+from deepisp.raw.read import read
 from deepisp.sensor import cfa
 
 MATRIX_A = np.array([[0.75, -0.25, -0.1], [-0.4, 1.2, 0.2], [-0.1, 0.2, 0.6]])
@@ -63,6 +64,34 @@ def test_libraw_reads_the_same_numbers(tmp_path, raw, cell, preview):
         assert np.array_equal(seen.raw_image, ours.mosaic)
         assert seen.white_level == 60000
         assert seen.black_level_per_channel[0] == 64
+
+
+def test_pictures_narrower_than_a_tile_are_read_bit_by_bit(tmp_path):
+    """LibRaw 0.22.2 loses its place in a tile wider than the picture; it refuses sides below 22."""
+    values = np.random.default_rng(8).integers(0, 65536, (300, 300), np.uint16)
+    sizes = [(22 + width % 5, width) for width in range(22, 301)] + [(257, 23), (300, 255), (40, 22)]
+    for height, width in sizes:
+        write_dng(tmp_path / "a.dng", RawImage(mosaic=values[:height, :width], cfa="RGGB"))
+        with rawpy.imread(str(tmp_path / "a.dng")) as seen:
+            assert np.array_equal(seen.raw_image, values[:height, :width]), (height, width)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (300, 16), (17, 21), (21, 300), (7, 9), (1, 1)])
+def test_pictures_too_small_for_libraw_are_read_by_ourselves(tmp_path, shape):
+    values = np.random.default_rng(9).integers(1, 65536, shape, np.uint16)
+    write_dng(tmp_path / "a.dng", RawImage(mosaic=values, cfa="RGGB"))
+    assert np.array_equal(read(tmp_path / "a.dng").mosaic, values)
+
+
+@pytest.mark.parametrize("width", [40, 100, 270])
+def test_narrow_linear_and_mono_pictures_are_read_by_libraw(tmp_path, width):
+    linear = np.random.default_rng(10).integers(0, 65536, (40, width, 3), np.uint16)
+    levels = {"black_level": np.zeros(3), "white_level": np.full(3, 65535.0)}
+    for ours in (RawImage(linear=linear, **levels), RawImage(mosaic=linear[..., 0].copy(), cfa="W")):
+        write_dng(tmp_path / "a.dng", ours)
+        with rawpy.imread(str(tmp_path / "a.dng")) as seen:
+            found = seen.raw_image[..., :3] if ours.kind == "linear" else seen.raw_image
+            assert np.array_equal(found, ours.data)
 
 
 @pytest.mark.parametrize("cell", cfa.BAYER)

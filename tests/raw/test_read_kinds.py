@@ -36,6 +36,12 @@ def test_bayer_of_each_phase(read_dng, cfa, compression):
     np.testing.assert_array_equal(raw.mosaic, MOSAIC)
 
 
+@pytest.mark.parametrize("compression", [NONE, LOSSLESS_JPEG])
+@pytest.mark.parametrize("tile", [(64, 112), (32, 256), (64, 96), (32, 64)])
+def test_tiles_of_any_width(read_dng, tile, compression):
+    np.testing.assert_array_equal(read_dng(MOSAIC, tile=tile, compression=compression).mosaic, MOSAIC)
+
+
 @pytest.mark.parametrize(
     ("top", "left", "at_origin"),
     [(0, 1, "GRBG"), (1, 0, "GBRG"), (1, 1, "BGGR"), (2, 4, "RGGB"), (3, 2, "GBRG")],

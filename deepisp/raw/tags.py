@@ -1,0 +1,39 @@
+"""The values of a TIFF directory's tags, as tifffile found them, in plain types."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_RATIONALS = (5, 10)  # TIFF types RATIONAL and SRATIONAL
+
+
+def numbers(page: Any, code: int) -> NDArray[np.float64] | None:
+    """The numbers of a tag, rationals divided out (0/0 is NaN); None if it is absent or no number."""
+    tag = page.tags.get(code)
+    if tag is None:
+        return None
+    value = tag.value
+    if isinstance(value, bytes):
+        value = tuple(value)
+    if isinstance(value, str):
+        return None
+    flat = np.atleast_1d(np.array(value, np.float64)).ravel()
+    if int(tag.dtype) in _RATIONALS:
+        pairs = flat.reshape(-1, 2)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.divide(pairs[:, 0], pairs[:, 1])
+    return flat
+
+
+def number(page: Any, code: int, default: float = 0.0) -> float:
+    values = numbers(page, code)
+    return float(values[0]) if values is not None and len(values) and np.isfinite(values[0]) else default
+
+
+def text(page: Any, code: int) -> str:
+    tag = page.tags.get(code)
+    value = "" if tag is None else tag.value
+    return (
+        value.decode(errors="replace").strip("\0 ") if isinstance(value, bytes) else str(value).strip("\0 ")
+    )
