@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format names wheel bench clean
 
-demo: .venv/installed
+demo: .venv/installed       ## a noisy raw file made from a photograph, and developed, in demo/
 	$(BIN)/deepisp demo --output demo
 
-test: .venv/installed
+test: .venv/installed       ## every test and doctest; those of real files need DEEPISP_DATA
 	$(BIN)/python -m pytest -n 2
 
 check: .venv/installed      ## format, lint, types: what CI runs before the tests
@@ -15,11 +15,17 @@ check: .venv/installed      ## format, lint, types: what CI runs before the test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-format: .venv/installed
+format: .venv/installed     ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: .venv/installed      ## needs DEEPISP_DATA
+names: .venv/installed      ## after a public name was added or changed on purpose
+	$(BIN)/python tools/list_public_names.py > tests/public_names.txt
+
+wheel: .venv/installed      ## build the wheel and look into it
+	$(BIN)/python tools/check_wheel.py
+
+bench: .venv/installed      ## seconds per picture; needs DEEPISP_DATA
 	$(BIN)/python tools/bench_develop.py
 
 # constraints.txt holds the versions that were tested; torch is named first because a bare "torch" may bring gigabytes.

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deepisp import batch as batch
     from deepisp.develop.pipeline import develop as develop
     from deepisp.develop.settings import Settings as Settings
     from deepisp.raw.errors import DamagedFile as DamagedFile
@@ -39,3 +40,8 @@ def __getattr__(name: str) -> object:
         home = import_module(f"deepisp.{_HOME[name]}")
         return home if name == _HOME[name] else getattr(home, name)
     raise AttributeError(f"module 'deepisp' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All public names, those that wait to be loaded too: for the completion of names."""
+    return sorted({*globals(), *__all__})

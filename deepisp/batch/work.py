@@ -4,7 +4,6 @@ A thread takes a file all the way: read (in a child process), develop, write. Th
 """
 
 import errno
-import functools
 import os
 import sys
 import threading
@@ -26,7 +25,9 @@ from deepisp.picture import formats
 from deepisp.raw.limits import Limits
 
 if TYPE_CHECKING:
+    from deepisp.picture.encode import Pixels
     from deepisp.raw.headerless import Layout
+    from deepisp.raw.image import Exif
 
 _GRACE_S = 8.0  # an interrupted run ends within 10 s
 _MOST_JOBS = 4  # a 24 MP picture in work takes about 0.5 GB
@@ -129,9 +130,11 @@ class Work:
 
     def _warm_up(self) -> None:
         """Let a decoding process come up while this one loads what develops."""
+        from deepisp.raw.decoder import POOL
+
         exist = [os.path.lexists(job.target) for job in self._jobs if job.problem is None]
         if not self._options.dry_run and not all(exist):
-            _warm_once()
+            POOL.warm()
 
     def _interrupt(self, futures: Sequence[Future[Record | None]]) -> None:
         """Take no more files, drop those in work, wait until no thread writes."""
@@ -141,8 +144,11 @@ class Work:
         self._is_interrupted.set()
         for future in futures:
             future.cancel()
-        POOL.close()
-        wait(futures, timeout=_GRACE_S)
+        deadline = time.monotonic() + _GRACE_S
+        while True:
+            POOL.close()  # again and again: a thread may just have been about to start a child
+            if not wait(futures, timeout=0.1).not_done or time.monotonic() > deadline:
+                return
 
     def _record(self, job: Job) -> Record | None:
         """Do one job; None if it was not begun or was dropped."""
@@ -170,13 +176,12 @@ class Work:
         """From file to picture; gives the fields of a `Record` that are known now."""
         if job.problem is not None:
             raise job.problem
-        target = self._target(job.target, warnings)
+        target = self._target(job, warnings, job.target)
         if target is None:
             return {"status": "skipped"}
         if self._options.dry_run:
             return {"status": "planned", "output": target}
         from deepisp.develop import pipeline
-        from deepisp.picture.write import write
         from deepisp.raw.read import read
 
         raw = read(job.source, limits=self._limits, layout=self._layout)
@@ -185,36 +190,47 @@ class Work:
             raw, self._settings, device=self._options.device, threads=self._threads, warn=warnings.append
         )
         self._drop_if_interrupted()
-        target = self._target(target, warnings)  # again: another run may have been faster
-        if target is None:
-            return {"status": "skipped"}
+        while True:
+            target = self._target(job, warnings, target)  # again: another run may have been faster
+            if target is None:
+                return {"status": "skipped"}
+            try:
+                warnings += self._write(target, pixels, raw.exif)
+            except FileExistsError:
+                continue  # faster by a moment
+            return {"status": "done", "output": target, "sha256": sha256(target)}
+
+    def _write(self, target: Path, pixels: "Pixels", exif: "Exif") -> list[str]:
+        """See `picture.write`; what is at `target` makes way only if it was asked to."""
+        from deepisp.picture.write import write
+
         try:
-            warnings += write(
+            return write(
                 target,
                 pixels,
                 space=self._settings.color,
-                exif=raw.exif,
+                exif=exif,
                 quality=self._options.quality,
                 strip_gps=self._options.strip_gps,
                 digest=self._common["digest"],
+                replace=self._options.on_exists == "overwrite",
             )
         except OSError as error:
             raise ready.blame(error, target.parent) from error
-        return {"status": "done", "output": target, "sha256": sha256(target)}
 
     def _drop_if_interrupted(self) -> None:
         if self._is_interrupted.is_set():
             raise _Dropped
 
-    def _target(self, target: Path, warnings: list[str]) -> Path | None:
-        """Where the picture may be written now; None if one is there that is kept."""
+    def _target(self, job: Job, warnings: list[str], target: Path) -> Path | None:
+        """`target` or where else the picture may be written now; None if one is there that is kept."""
         if not os.path.lexists(target):
             return target
         match self._options.on_exists:
             case "overwrite" if not target.is_dir():
                 return target
             case "rename":
-                return self._free(target)
+                return self._free(job.target)
             case "skip":
                 warnings += self._doubts(target)
                 return None
@@ -239,14 +255,6 @@ class Work:
         elif found != self._common["digest"]:
             made = "was made with other settings" if found else "does not say with which settings it was made"
             yield f"{target} is kept, but it {made} (use --on-exists overwrite)"
-
-
-@functools.cache
-def _warm_once() -> None:
-    """Later runs of this process find idle decoding processes from the ones before."""
-    from deepisp.raw.decoder import POOL
-
-    POOL.warm()
 
 
 class _Dropped(Exception):  # no error

@@ -120,7 +120,7 @@ def describe(raw: "RawImage") -> dict[str, Any]:
 
 def _opcodes(raw: "RawImage") -> tuple[dict[str, list[str]], list[str]]:
     """Names of the corrections in each list, and why a list cannot be read."""
-    from deepisp.raw import opcodes
+    from deepisp.raw import opcode_bytes
 
     active, names, doubts = (raw.active.height, raw.active.width), dict[str, list[str]](), list[str]()
     lists = {
@@ -130,7 +130,7 @@ def _opcodes(raw: "RawImage") -> tuple[dict[str, list[str]], list[str]]:
     }
     for name, (data, shape) in lists.items():
         try:
-            names[name] = [type(one).__name__ for one in opcodes.parse(data, shape=shape)]
+            names[name] = [type(one).__name__ for one in opcode_bytes.parse(data, shape=shape)]
         except ValueError as error:
             names[name] = []
             doubts.append(f"opcode {name.replace('_', ' ')}: {error}")

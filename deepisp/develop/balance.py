@@ -190,7 +190,7 @@ def _cells(raw: RawImage) -> tuple[Values, NDArray[np.bool_]]:
     area = _whole_cells(raw.crop, side)
     step = max(1, math.ceil(max(area.height, area.width) / side / _SIDE))
     rows, columns = area.height // (side * step), area.width // (side * step)
-    if rows == 0 or columns == 0:
+    if rows <= 0 or columns <= 0:
         return np.zeros((0, 0, len(raw.colors))), np.zeros((0, 0), bool)
     values = raw.data[area.top : area.top + rows * side * step, area.left : area.left + columns * side * step]
     blocks = values.reshape(rows, step, side, columns, step, side, -1)

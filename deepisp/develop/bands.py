@@ -177,7 +177,8 @@ class _Finish:
         """Write a band of planes (3 or more, h, w), which may be overwritten, from row `row` on."""
         out = self.out[row : row + planes.shape[1]]
         if self._settings.color == "camera":
-            out[:] = _stored(planes[:3].transpose(1, 2, 0) * self._gain, out.dtype)
+            camera = _three(planes, self._matrix.shape[1])
+            out[:] = _stored(camera.transpose(1, 2, 0) * self._gain, out.dtype)
         elif self._settings.bits == 32:
             kernels.tone_rows(planes, self._matrix, self._curve)
             linear = np.einsum("dc,chw->hwd", self._into, planes[:3])
@@ -186,6 +187,14 @@ class _Finish:
             kernels.picture_rows(
                 planes, self._matrix, self._curve, self._into, self._weights, self._table, out
             )
+
+
+def _three(planes: Planes, channels: int) -> Planes:
+    """`output.camera_picture` of planes (3 or more, h, w), of which only so many hold a color."""
+    if channels == 1:
+        return planes[[0, 0, 0]]
+    planes[channels:3] = 0
+    return planes[:3]
 
 
 def _stored(camera: Planes, dtype: np.dtype[Any]) -> NDArray[Any]:

@@ -5,31 +5,26 @@ no state, and release the interpreter's lock.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from deepisp.develop import compiled
 from deepisp.develop.highlights import NEAR
 from deepisp.develop.lens_kernels import gain_row
 from deepisp.develop.output_kernels import encode, finite, gamut_map, quantize
 from deepisp.develop.tone import GRAY
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
-
 _ZERO, _ONE, _TINY, _GRAY = np.float32(0), np.float32(1), np.float32(1e-30), np.float32(GRAY)
 
-
-def _kernel(function: Kernel) -> Kernel:
-    """Compiled; NaN and infinity stay what they are."""
-    return cast(Kernel, njit(cache=True, nogil=True, fastmath={"contract", "arcp", "nsz"})(function))
+_kernel = compiled.kernel(fastmath={"contract", "arcp", "nsz"})  # NaN and infinity stay what they are
 
 
-def _inner(function: Kernel) -> Kernel:
+def _inner(function: compiled.Kernel) -> compiled.Kernel:
     """A part of kernels, written into them."""
-    return cast(Kernel, njit(inline="always")(function))
+    return cast(compiled.Kernel, njit(inline="always")(function))
 
 
 @_kernel
@@ -100,7 +95,7 @@ def reconstruct_rows(
     offsets: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """The twin of `highlights.reconstruct`: `out` is `padded` with its clipped photosites raised."""
+    """The twin of `highlights.reconstruct`: `out` is `padded`, (h, w), with its clipped photosites raised."""
     height, width = padded.shape
     n, colors = len(pattern), len(levels)
     total, count = np.zeros(colors, np.float32), np.zeros(colors, np.float32)

@@ -49,7 +49,7 @@ def apply_exact(
     Args:
         data: (H, W) mosaic or (C, H, W) picture, in DN for list 1, signal for lists 2 and 3: exactly the area
             that the list speaks of. Not changed.
-        opcodes: as `raw.opcodes.parse` gives them for this shape.
+        opcodes: as `raw.opcode_bytes.parse` gives them for this shape.
         full_scale: the value that tables and polynomials take for 1: 65535 for list 1 of 16-bit files, else 1.
         delta_scale: the delta that adds `full_scale`: 65535 for files of 16-bit integers, 1 for float ones.
         cfa: cell at data[0, 0], for FixBadPixels; needed for these alone.

@@ -5,18 +5,13 @@ threads: the caller splits the rows.
 """
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-Kernel = TypeVar("Kernel", bound=Callable[..., Any])
+from deepisp.develop import compiled
 
-
-def _compiled(function: Kernel) -> Kernel:
-    return cast(Kernel, numba.njit(nogil=True, cache=True)(function))
+_compiled = compiled.kernel()
 
 
 @_compiled

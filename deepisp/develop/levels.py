@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from deepisp.sensor import cfa as cfa_cell
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+_BRIGHTEST = 65504.0  # the largest 16-bit float
 
 
 class Levels(NamedTuple):
@@ -32,6 +36,30 @@ def levels(raw: RawImage, area: Area) -> Levels:
         return Levels(black[None].astype(np.float32), (1 / span)[None].astype(np.float32))
     turned = [np.roll(cell, (-area.top, -area.left), axis=(0, 1)) for cell in (black, 1 / span)]
     return Levels(turned[0].astype(np.float32), turned[1].astype(np.float32))
+
+
+def bounded(raw: RawImage) -> RawImage:
+    """The raw image with data that every stage can reckon with; float32 data may hold anything.
+
+    What is no number becomes black. What lies farther below black than white lies above it, or 65504 times as far
+    above (the range of 16-bit floats), ends there.
+    """
+    data, span = raw.data, float((raw.white_level - raw.black_level).max())
+    if data.dtype != np.float32:
+        return raw
+    most = float(np.finfo(np.float32).max)
+    low = max(float(raw.black_level.min()) - span, -most)
+    high = min(float(raw.black_level.max()) + _BRIGHTEST * span, most)
+    if ((data >= low) & (data <= high)).all():
+        return raw
+    lost = np.isnan(data)
+    warnings = raw.warnings
+    if lost.any():
+        warnings = (*warnings, f"{np.count_nonzero(lost)} values are no numbers; taken for black")
+    ended = np.clip(np.where(lost, np.float32(raw.black_level.mean()), data), low, high).astype(np.float32)
+    if raw.linear is not None:
+        return replace(raw, linear=ended, warnings=warnings)
+    return replace(raw, mosaic=ended, warnings=warnings)
 
 
 def saturation(raw: RawImage) -> NDArray[np.float64]:
@@ -61,7 +89,7 @@ def without_deltas(raw: RawImage) -> NDArray[Any]:
 
 
 def normalize(values: Tensor, *, black: Tensor, scale: Tensor) -> Tensor:
-    """The signal of stored values; `black` and `scale` broadcast against `values`. Negatives are kept.
+    """The signal of stored values (..., H, W), against which `black` and `scale` broadcast. Negatives are kept.
 
     >>> import torch
     >>> normalize(torch.tensor([500., 600., 1600.]), black=torch.tensor(600.), scale=torch.tensor(1e-3)).tolist()

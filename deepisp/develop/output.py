@@ -73,6 +73,18 @@ def to_output(rgb: "Tensor", space: str, bits: Literal[8, 16, 32]) -> "Tensor":
     return quantize(encode(linear, into.transfer), bits)
 
 
+def camera_picture(light: "Tensor") -> "Tensor":
+    """Camera colors (C, H, W) as a picture's three, (3, H, W): one is gray, of four or more the first three are kept.
+
+    Of two, the third is black.
+    """
+    if len(light) == 1:
+        return light.expand(3, -1, -1)
+    padded = light.new_zeros(3, *light.shape[1:])
+    padded[: len(light)] = light[:3]
+    return padded
+
+
 def gamut_map(rgb: "Tensor", weights: NDArray[np.float64]) -> "Tensor":
     """`rgb`, (..., 3, H, W), with every color moved inside 0 to 1, see above; finite whatever comes in.
 

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp.develop import balance, color, defects, lens, levels, tone
+from deepisp.develop.demosaic import methods
 from deepisp.develop.lens import GainGrid
 from deepisp.develop.levels import Levels
 from deepisp.develop.settings import Settings
-from deepisp.raw import opcodes
+from deepisp.raw import opcode_bytes, opcodes
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
 from deepisp.sensor import cfa as cfa_cell
@@ -79,7 +80,7 @@ def solve(raw: RawImage, settings: Settings) -> Plan:
     Raises:
         ValueError: a setting does not fit the file.
     """
-    raw = raw.with_levels(black=settings.black, white=settings.white, cfa=settings.cfa)
+    raw = levels.bounded(raw.with_levels(black=settings.black, white=settings.white, cfa=settings.cfa))
     values = _repaired(raw, settings)
     balanced = balance.white_balance(settings.wb, raw)
     clip_levels = levels.saturation(raw) * balanced.gains
@@ -97,10 +98,12 @@ def solve(raw: RawImage, settings: Settings) -> Plan:
         clip_levels=clip_levels,
         ceiling=ceiling,
         grid=grid,
-        after=_untrimmed(opcodes.parse(raw.opcode_list_3, shape=values.shape[:2])) if settings.lens else (),
+        after=_untrimmed(opcode_bytes.parse(raw.opcode_list_3, shape=values.shape[:2]))
+        if settings.lens
+        else (),
         matrix=transform.matrix,
         white=1.0,
-        crop=_crop(raw),
+        crop=_crop(raw, settings),
         pixel_aspect=raw.pixel_aspect,
         warnings=(*raw.warnings, *balanced.warnings, *transform.warnings),
     )
@@ -122,7 +125,7 @@ def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
 
 
 def _with_list_1(raw: RawImage, mosaic: NDArray[Any]) -> NDArray[Any]:
-    actions = _untrimmed(opcodes.parse(raw.opcode_list_1, shape=mosaic.shape))
+    actions = _untrimmed(opcode_bytes.parse(raw.opcode_list_1, shape=mosaic.shape))
     if not actions:
         return mosaic
     if all(isinstance(one, opcodes.FixBadPixelsConstant | opcodes.FixBadPixelsList) for one in actions):
@@ -148,7 +151,9 @@ def _with_list_2(
 ) -> tuple[NDArray[Any], Levels, GainGrid | None]:
     """Values, their levels, and the gains that are laid on them later; or values on which list 2 acted already."""
     found = levels.levels(raw, raw.active)
-    actions = _untrimmed(opcodes.parse(raw.opcode_list_2, shape=values.shape[:2])) if settings.lens else ()
+    actions = (
+        _untrimmed(opcode_bytes.parse(raw.opcode_list_2, shape=values.shape[:2])) if settings.lens else ()
+    )
     if not actions:
         return values, found, None
     if raw.mosaic is not None:
@@ -173,17 +178,23 @@ def _signal(values: NDArray[Any], found: Levels) -> NDArray[np.float32]:
     return np.asarray((values - black) * scale, np.float32)
 
 
-def _crop(raw: RawImage) -> Area:
+def _crop(raw: RawImage, settings: Settings) -> Area:
     """What the picture shows, from the corner of the active area: the crop, less what opcodes trim."""
     active = raw.active
     top, bottom = raw.crop.top - active.top, raw.crop.bottom - active.top
     left, right = raw.crop.left - active.left, raw.crop.right - active.left
     for opcode_list in (raw.opcode_list_2, raw.opcode_list_3):
-        for one in opcodes.parse(opcode_list, shape=active.shape):
+        for one in opcode_bytes.parse(opcode_list, shape=active.shape):
             if isinstance(one, opcodes.TrimBounds):
                 top, left = max(top, one.top), max(left, one.left)
                 bottom, right = min(bottom, one.bottom), min(right, one.right)
-    return Area(top, left, max(bottom, top + 1), max(right, left + 1))
+    crop = Area(top, left, max(bottom, top + 1), max(right, left + 1))
+    block = methods.block(raw.cfa) if settings.half else 1
+    if min(crop.shape) < block:
+        raise ValueError(
+            f"half size makes a pixel of {block} x {block} photosites, got {crop.height} x {crop.width}; leave half out"
+        )
+    return crop
 
 
 def _exposed(plan: Plan, baseline_ev: float) -> Plan:

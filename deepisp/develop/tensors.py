@@ -49,7 +49,8 @@ def finish(light: Tensor, plan: Plan) -> Tensor:
     """The picture's numbers, (3, H, W), of balanced camera colors (C, H, W)."""
     settings = plan.settings
     if settings.color == "camera":
-        return output.to_output(light[:3] * (2.0**settings.ev / plan.ceiling), "camera", settings.bits)
+        camera = output.camera_picture(light) * (2.0**settings.ev / plan.ceiling)
+        return output.to_output(camera, "camera", settings.bits)
     rgb = color.apply(plan.matrix, light)
     if settings.tone == "default":
         rgb = tone.apply(rgb, white=plan.white)

@@ -3,9 +3,9 @@
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
-from deepisp.picture import formats
+from deepisp.picture import formats, ifd
 from deepisp.picture.formats import Format
 
 
@@ -67,34 +67,60 @@ def _jxl(file: IO[bytes], size: int) -> bool:
 
 
 def _tiff(file: IO[bytes], size: int) -> bool:
-    """Every strip and tile of the first directory lies within the file (TIFF 6.0, pages 8, 19 and 67)."""
+    """All that the first directory and those of EXIF and GPS point to lies within the file (TIFF 6.0, pages 13 to 16),
+    and strips or tiles are there (pages 19 and 67)."""
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(file.read(4))
     if order is None:
         return False
-    (at,) = struct.unpack(order + "I", file.read(4))
-    file.seek(at)
+    (start,) = struct.unpack(order + "I", file.read(4))
+    first = _directory(file, size, order, start)
+    pointers = [at for tag in (ifd.EXIF_POINTER, ifd.GPS_POINTER) for at in first.get(tag, _NONE).integers]
+    every = [first, *(_directory(file, size, order, at) for at in pointers)]
+    if not all(every) or any(value.end > size for directory in every for value in directory.values()):
+        return False
+    for offsets, lengths in _DATA:
+        starts, counts = first.get(offsets, _NONE).integers, first.get(lengths, _NONE).integers
+        if starts and len(starts) == len(counts):
+            return all(at + count <= size for at, count in zip(starts, counts, strict=True))
+    return False
+
+
+class _Value(NamedTuple):
+    """Where the value of a tag ends, and its numbers if it is of SHORT or LONG."""
+
+    end: int
+    integers: tuple[int, ...] = ()
+
+
+_NONE = _Value(0)
+# Bytes of one number, by TIFF field type, TIFF 6.0, page 15.
+_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+# StripOffsets and StripByteCounts, TileOffsets and TileByteCounts.
+_DATA = ((273, 279), (324, 325))
+
+
+def _directory(file: IO[bytes], size: int, order: str, start: int) -> dict[int, _Value]:
+    """Every tag of the directory at `start`, of which there must be one; struct.error if it is cut off."""
+    file.seek(start)
     (count,) = struct.unpack(order + "H", file.read(2))
-    entries = [struct.unpack(order + "HHI4s", file.read(12)) for _ in range(count)]
-    found = {
-        tag: _integers(file, order, kind, number, value)
-        for tag, kind, number, value in entries
-        if tag in _DATA
+    entries = struct.unpack(order + count * "HHI4s" + "I", file.read(12 * count + 4))
+    return {
+        tag: _value(file, size, order, kind, number, inline)
+        for tag, kind, number, inline in zip(*(entries[k:-1:4] for k in range(4)), strict=True)
     }
-    offsets = found.get(273) or found.get(324) or []
-    lengths = found.get(279) or found.get(325) or []
-    pairs = list(zip(offsets, lengths, strict=True)) if len(offsets) == len(lengths) else []
-    return bool(pairs) and all(offset + length <= size for offset, length in pairs)
 
 
-_DATA = (273, 279, 324, 325)  # StripOffsets, StripByteCounts, TileOffsets, TileByteCounts
-
-
-def _integers(file: IO[bytes], order: str, kind: int, count: int, value: bytes) -> list[int]:
-    code, width = {3: ("H", 2), 4: ("I", 4)}.get(kind, ("B", 1))
-    if count * width > 4:
-        file.seek(struct.unpack(order + "I", value)[0])
-        value = file.read(count * width)
-    return list(struct.unpack(f"{order}{count}{code}", value[: count * width]))
+def _value(file: IO[bytes], size: int, order: str, kind: int, count: int, inline: bytes) -> _Value:
+    length = count * _WIDTHS.get(kind, 1)
+    (at,) = struct.unpack(order + "I", inline)
+    end = at + length if length > 4 else 0
+    letter = {3: "H", 4: "I"}.get(kind)
+    if letter is None or end > size:
+        return _Value(end)
+    if end:
+        file.seek(at)
+        inline = file.read(length)
+    return _Value(end, struct.unpack(f"{order}{count}{letter}", inline[:length]))
 
 
 _CHECKS: dict[Format | None, Callable[[IO[bytes], int], bool]] = {

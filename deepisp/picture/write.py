@@ -23,8 +23,9 @@ def write(
     quality: int = 92,
     strip_gps: bool = False,
     digest: str = "",
+    replace: bool = True,
 ) -> list[str]:
-    """Write a picture in the format that the suffix of `path` names. An existing file is replaced at once.
+    """Write a picture in the format that the suffix of `path` names, whole or not at all.
 
     Args:
         path: where to.
@@ -34,12 +35,14 @@ def write(
         quality: 1 to 100, of JPEG, WebP, AVIF and 8-bit JPEG XL.
         strip_gps: leave out where the picture was taken.
         digest: `Settings.digest()` of the rendering; `exif.settings_digest` reads it back.
+        replace: whether a file that is at `path` when all is ready makes way; otherwise it stays.
 
     Returns:
         Warnings, one line each: EXIF values that could not be copied.
 
     Raises:
         ValueError: the format does not exist, or cannot hold such pixels; the text says which can.
+        FileExistsError: there is a file, which stays.
         NoSpace: no room for the file.
         MissingExtra: the codec is not installed.
         OSError: the file cannot be written. In each case what was at `path` is as it was.
@@ -56,7 +59,7 @@ def write(
     is_gray = pixels.ndim == 2 and known not in (formats.WEBP, formats.AVIF)
     icc = profile.icc_profile(space, gray=is_gray)
     contiguous: Any = np.ascontiguousarray(pixels)  # numpy forgets which of the three types it is
-    commit(path, ENCODERS[known](Picture(contiguous, icc, found, quality)))
+    commit(path, ENCODERS[known](Picture(contiguous, icc, found, quality)), replace=replace)
     return found.dropped
 
 

@@ -6,6 +6,7 @@ wrote are seen; LibRaw otherwise hands out what lay there before, often the prev
 
 import atexit
 import contextlib
+import errno
 import json
 import os
 import selectors
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,8 @@ class Decoder:
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
         self._has_answered = False
+        self._is_at_work = False  # from a request until the last byte of its answer
+        self._is_ended = False
         self.has_died = False
 
     def decode(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
@@ -59,11 +63,14 @@ class Decoder:
 
         Raises:
             RawError: the child said so, or it died, or it took too long. After the last two the child is gone.
+            InterruptedError: `end` was called.
             OSError: the file cannot be opened.
         """
         deadline = time.monotonic() + limits.timeout_s + (0 if self._has_answered else _START_S)
+        self._is_at_work = True
         try:
             answer, arrays = self._exchange(request, deadline, limits)
+            self._is_at_work = False
             result = _said(path, answer) if "error" in answer else wire.unpack(answer["raw"], arrays)
         except TimeoutError:
             self.close()
@@ -73,6 +80,8 @@ class Decoder:
                 "if the file is sound, raise --timeout",
             ) from None
         except (EOFError, BrokenPipeError, LookupError, ValueError, TypeError, AttributeError) as error:
+            if self._is_ended:
+                raise InterruptedError(errno.EINTR, "reading was interrupted", str(path)) from error
             self.has_died = True
             raise _death(path, self.close()) from error
         self._has_answered = True
@@ -80,8 +89,15 @@ class Decoder:
             raise result
         return result
 
+    def end(self) -> None:
+        """Kill the child from another thread than the one that waits for its answer; that one cleans up."""
+        self._is_ended = True
+        self._process.kill()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=1)
+
     def close(self) -> int:
-        """End the child; its exit code, negative for a signal."""
+        """Let the child come to its end; its exit code, negative for a signal."""
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -96,10 +112,12 @@ class Decoder:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can take another file; never true of a child of the process that forked this one."""
-        return self._process.poll() is None and not (
-            self._process.stdin is None or self._process.stdin.closed
-        )
+        """Whether it can take another file; never true of a child of the process that forked this one.
+
+        One that still owes an answer, because its reader was interrupted, would give it to the next file.
+        """
+        is_open = self._process.stdin is not None and not self._process.stdin.closed
+        return is_open and not (self._is_at_work or self._is_ended) and self._process.poll() is None
 
     def _exchange(
         self, request: dict[str, Any], deadline: float, limits: Limits
@@ -136,38 +154,44 @@ class Decoder:
 
 
 class Pool:
-    """Idle children, reused from file to file."""
+    """Children that decode, reused from file to file."""
 
     def __init__(self) -> None:
         """No child is started before the first file."""
         self._idle: list[Decoder] = []
+        self._busy: set[Decoder] = set()
         self._lock = threading.Lock()
 
     def warm(self) -> None:
-        """Start one child now, so that it comes up while the caller does something else."""
-        decoder = Decoder()
+        """Have one child idle, so that it comes up while the caller does something else."""
         with self._lock:
-            self._idle.append(decoder)
+            if not any(decoder.is_alive for decoder in self._idle):
+                self._idle.append(Decoder())
 
     def decode(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
         """See `Decoder.decode`; pixels that were never written are refused."""
         raw = self._decode_reusing(path, request, limits)
         share = float(np.mean(raw.data == UNWRITTEN)) if raw.data.dtype == np.uint16 else 0.0
         if share > 0.001:  # 0.1 %: 100 % of stubs, 0.000 % of ten sound files
-            _refuse_unwritten(path, request, limits, raw, share)
+            self._refuse_unwritten(path, request, limits, raw, share)
         return raw
 
     def close(self) -> None:
-        """End all idle children."""
+        """End all children, those at work too: who waits for one gets an InterruptedError. Later files get new ones."""
         with self._lock:
             idle, self._idle = self._idle, []
+            busy = list(self._busy)
+        for decoder in busy:
+            decoder.end()
         for decoder in idle:
             decoder.close()
 
     def _decode_reusing(self, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
         with self._lock:
             used = self._idle.pop() if self._idle else None
-        if used is not None and used.is_alive:
+        if used is not None and not used.is_alive:
+            used.close()
+        elif used is not None:
             try:
                 return self._decode_by(used, path, request, limits)
             except RawError:
@@ -177,29 +201,41 @@ class Pool:
 
     def _decode_by(self, decoder: Decoder, path: Path, request: dict[str, Any], limits: Limits) -> RawImage:
         try:
-            return decoder.decode(path, request, limits)
+            with self._at_work(decoder):
+                return decoder.decode(path, request, limits)
         except LimitReached:
             decoder.close()  # what a failed allocation left behind in libraries is unknown
             raise
         finally:
-            if not _is_glibc():
-                decoder.close()  # memory of the last file cannot be told from this one's: never reuse
-            elif decoder.is_alive:
+            # Without glibc, memory of the last file cannot be told from this one's: never reuse.
+            if _is_glibc() and decoder.is_alive:
                 with self._lock:
                     self._idle.append(decoder)
+            else:
+                decoder.close()
 
+    @contextlib.contextmanager
+    def _at_work(self, decoder: Decoder) -> Iterator[None]:
+        with self._lock:
+            self._busy.add(decoder)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.discard(decoder)
 
-def _refuse_unwritten(
-    path: Path, request: dict[str, Any], limits: Limits, first: RawImage, share: float
-) -> None:
-    """Raise if the suspicious value goes with the fill byte; a sensor that really measured it is let through."""
-    other = Decoder(perturb=PERTURB ^ 0xFF)
-    try:
-        second = other.decode(path, request, limits)
-    finally:
-        other.close()
-    if not np.array_equal(first.data, second.data):
-        raise DamagedFile(path, f"{share:.0%} of its pixels are missing", "copy it from the camera again")
+    def _refuse_unwritten(
+        self, path: Path, request: dict[str, Any], limits: Limits, first: RawImage, share: float
+    ) -> None:
+        """Raise if the suspicious value goes with the fill byte; a sensor that really measured it is let through."""
+        other = Decoder(perturb=PERTURB ^ 0xFF)
+        try:
+            with self._at_work(other):
+                second = other.decode(path, request, limits)
+        finally:
+            other.close()
+        if not np.array_equal(first.data, second.data):
+            raise DamagedFile(path, f"{share:.0%} of its pixels are missing", "copy it from the camera again")
 
 
 def _said(path: Path, answer: dict[str, Any]) -> Exception:

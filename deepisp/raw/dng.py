@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw import dng_color, opcodes, tags
+from deepisp.raw import dng_color, opcode_bytes, tags
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.plausible import finite
@@ -184,8 +184,8 @@ def _opcodes(
     tag = page.tags.get(code)
     data = b"" if tag is None else bytes(tag.value)
     try:
-        opcodes.parse(data, shape=shape)
-    except opcodes.UnsupportedOpcode as error:
+        opcode_bytes.parse(data, shape=shape)
+    except opcode_bytes.UnsupportedOpcode as error:
         if not is_dng:  # makers of plain TIFFs borrow the tag for opcodes of their own, as MicaSense does
             warnings.append(f"opcode list {code} was left out: {error}")
             return b""

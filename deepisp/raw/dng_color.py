@@ -18,15 +18,14 @@ def plane_order(page: Any, cfa: str) -> list[int]:
     """Positions of our colors among the file's planes (CFAPlaneColor), for matrices and per-color values."""
     colors = cfa_cell.colors(cfa) if cfa else "RGB"
     planes = tags.numbers(page, 50710)
-    letters = (
-        colors
-        if planes is None
-        else "".join(cfa_cell.LETTERS[int(p)] for p in planes if p < len(cfa_cell.LETTERS))
-    )
+    if planes is None:
+        return list(range(len(colors)))
+    letters = "".join(cfa_cell.LETTERS[int(p)] for p in planes if p < len(cfa_cell.LETTERS))
     return [letters.index(c) if c in letters else i for i, c in enumerate(colors)]
 
 
 def per_color(page: Any, code: int, order: list[int]) -> NDArray[np.float64] | None:
+    """A tag's positive number for each channel, or None."""
     values = tags.numbers(page, code)
     if values is None or len(values) < len(order) or not np.isfinite(values).all() or (values <= 0).any():
         return None
@@ -34,11 +33,13 @@ def per_color(page: Any, code: int, order: list[int]) -> NDArray[np.float64] | N
 
 
 def neutral(first: Any, order: list[int], colors: str) -> NDArray[np.float64] | None:
-    neutral = per_color(first, 50728, order)
-    return None if neutral is None else neutral / neutral[max(colors.find("G"), 0)]
+    """AsShotNeutral, green = 1; `colors` are the channels' letters."""
+    values = per_color(first, 50728, order)
+    return None if values is None else values / values[max(colors.find("G"), 0)]
 
 
 def white_xy(first: Any) -> tuple[float, float] | None:
+    """AsShotWhiteXY."""
     xy = tags.numbers(first, 50729)
     return (float(xy[0]), float(xy[1])) if xy is not None and len(xy) == 2 and np.isfinite(xy).all() else None
 
@@ -97,6 +98,7 @@ def _matrix(first: Any, code: int, shape: tuple[int, int]) -> NDArray[np.float64
 
 
 def noise(page: Any, first: Any, order: list[int]) -> tuple[Noise, ...] | None:
+    """NoiseProfile of the raw directory, or else of the first; one pair in the file holds for every channel."""
     values = tags.numbers(page, 51041)
     values = tags.numbers(first, 51041) if values is None else values
     if (

@@ -62,7 +62,7 @@ def _iso(tags: dict[int, Any]) -> float | None:
 def _tags(stream: Any) -> dict[str, dict[int, Any]]:
     import exifread
 
-    # details=False: the maker notes' counts can make exifread hang (exif-py issue 182).
+    # details=False: the maker notes' counts can make exifread hang (exif-py issue 182). UserComment is lost with them.
     found = exifread.process_file(stream, details=False)
     tags: dict[str, dict[int, Any]] = {}
     for name, tag in found.items():

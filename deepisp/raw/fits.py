@@ -9,7 +9,7 @@ from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.headerless import check_size
 from deepisp.raw.image import Exif, RawImage
 from deepisp.raw.limits import Limits
-from deepisp.raw.plausible import finite
+from deepisp.raw.plausible import finite, zero_rows
 from deepisp.sensor import cfa as cfa_cell
 
 
@@ -39,7 +39,8 @@ def read(file: Path, limits: Limits) -> RawImage:
     if values.dtype == np.uint8:
         values = values.astype(np.uint16)
     integral = values.dtype == np.uint16
-    warnings: list[str] = []
+    zero = _number(header, "BZERO") or 0.0  # 32768 in files of unsigned 16 bits: FITS 4.0, table 11
+    warnings = zero_rows(values, file, zero=zero) if zero else []
     values = values if integral else finite(file, values.astype(np.float32), warnings)
     cfa = _cfa(file, header)
     cell = np.ones((cfa_cell.side(cfa),) * 2)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor.noise import Noise as Noise  # noqa: PLC0414  # handed on: whoever fills a RawImage needs it
 
 Kind = Literal["bayer", "xtrans", "quad", "four-color", "mono", "other", "linear"]
 
@@ -64,13 +65,6 @@ class ColorCalibration:
     forward: NDArray[np.float64] | None = None
     camera_calibration: NDArray[np.float64] | None = None
     lacks_twin: bool = False
-
-
-class Noise(NamedTuple):
-    """`variance = shot * signal + read`, both of the normalized signal (DNG NoiseProfile)."""
-
-    shot: float
-    read: float
 
 
 @dataclass(frozen=True)
@@ -215,7 +209,7 @@ class RawImage:
         if white is not None:
             level = np.full_like(changed.white_level, white)
             changed = replace(changed, white_level=level, saturation_level=level)
-        if (changed.white_level <= changed.black_level.min()).any():
+        if (changed.white_level <= changed.black_level).any():
             raise ValueError(
                 f"white must lie above black, got black {changed.black_level.max():g} and white "
                 f"{changed.white_level.min():g}; give --black and --white that fit the file"

@@ -11,6 +11,9 @@ from deepisp.raw.errors import DamagedFile
 from deepisp.raw.image import RawImage
 
 _ZEROS = 0.1  # share of exact zeros that a sensor with a black level above zero never gives
+_MISSING = 0.01  # share of the photosites, all at the end, that may be zero before the file is refused
+_NEAR = 64  # photosites of a row that are looked at on either side of the one where data end
+_ABOVE = 6  # rows above it: whole cells of Bayer and X-Trans
 _MARGIN = 4  # photosites next to the light-sensitive area that stray light may reach
 _FEWEST = 1000  # masked photosites, for a mean to be trusted
 
@@ -19,7 +22,7 @@ def check(raw: RawImage, file: Path) -> RawImage:
     """The raw image, with levels that can be used and a warning for each doubt.
 
     Raises:
-        DamagedFile: more than a tenth of the photosites are exactly zero, far below black.
+        DamagedFile: more than a tenth of the photosites are exactly zero, far below black; or data end amid a row.
     """
     area = raw.active
     seen = raw.data[area.top : area.bottom, area.left : area.right]
@@ -32,7 +35,42 @@ def check(raw: RawImage, file: Path) -> RawImage:
                 f"{share:.0%} of its pixels are zero, black is {lowest:g}",
                 "copy it from the camera again",
             )
-    return _check_black(_check_white(raw))
+    warnings = zero_rows(seen, file)
+    return _check_black(_check_white(replace(raw, warnings=(*raw.warnings, *warnings))))
+
+
+def zero_rows(values: NDArray[Any], file: Path, *, zero: float = 0) -> list[str]:
+    """A warning if the last rows are zero right after lit ones; nothing if the light fades towards them.
+
+    A dark frame and a dark foreground fade: the last photosites that are not zero are few and faint. Black that
+    begins with a row may have been put there by a camera. Lost data alone begin amid a row, with one photosite.
+
+    Args:
+        values: (rows, columns) or (rows, columns, 3), in the order in which the file holds them.
+        file: for messages.
+        zero: the value that zero bytes stand for.
+
+    Raises:
+        DamagedFile: more than 1 % are missing, from amid a row on.
+    """
+    rows = values.reshape(len(values), -1)
+    lit = np.empty(0) if (rows[-1] != zero).any() else np.flatnonzero((rows != zero).any(axis=1))
+    if not lit.size or lit[-1] < _ABOVE:
+        return []
+    last = int(lit[-1])
+    near = np.abs(rows[last - _ABOVE : last + 1] - np.float32(zero))
+    above, row = near[:-1], near[-1]
+    column = int(np.flatnonzero(row)[-1]) + 1
+    before, after = slice(max(column - _NEAR, 0), column), slice(column, column + _NEAR)
+    if not np.median(row[before]) >= np.median(above[:, before]) / 2 > 0:
+        return []
+    share = 1 - (last * row.size + column) / rows.size
+    is_amid = min(column, row.size - column) >= _NEAR / 8 and np.median(above[-2:, after]) > 0
+    if is_amid and share > _MISSING:
+        raise DamagedFile(
+            file, f"the last {share:.0%} of its pixels are missing", "copy it from the camera again"
+        )
+    return [f"the last {len(rows) - 1 - last} rows are zero, those above are not: data may be missing"]
 
 
 def _check_white(raw: RawImage) -> RawImage:

@@ -29,7 +29,7 @@ def read(
         UnsupportedFile: no decoder here knows it.
         LimitReached: it takes more than `limits`.
         ValueError: the layout file is wrong.
-        OSError: it cannot be opened.
+        OSError: it cannot be opened; an InterruptedError if the run that it belongs to was ended.
     """
     file = Path(path)
     limits = limits or LIMITS["desktop"]

@@ -27,13 +27,14 @@ def numbers(page: Any, code: int) -> NDArray[np.float64] | None:
 
 
 def number(page: Any, code: int, default: float = 0.0) -> float:
+    """The first number of a tag; `default` if it is absent or no finite number."""
     values = numbers(page, code)
     return float(values[0]) if values is not None and len(values) and np.isfinite(values[0]) else default
 
 
 def text(page: Any, code: int) -> str:
+    """A tag's text without the blanks and zeros around it; "" if it is absent."""
     tag = page.tags.get(code)
     value = "" if tag is None else tag.value
-    return (
-        value.decode(errors="replace").strip("\0 ") if isinstance(value, bytes) else str(value).strip("\0 ")
-    )
+    words = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return words.strip("\0 ")

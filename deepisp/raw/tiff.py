@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw import dng, libraw
+from deepisp.raw import dng, libraw, plausible
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.headerless import check_size
 from deepisp.raw.image import RawImage
@@ -53,6 +53,10 @@ def read(file: Path, limits: Limits, *, thumbnail: bool, messages: IO[bytes]) ->
         if page.photometric == _RGB:
             raise UnsupportedFile(file, "an RGB TIFF, which is developed already", "give the raw file")
         values = _values(file, page, limits, messages)
+        if (
+            page.is_tiled and page.compression == _UNCOMPRESSED
+        ):  # rows of pixels alone do not show where a file ends
+            plausible.zero_rows(_tile_below_tile(page, values), file)
         raw = dng.assemble(file, first, page, values)
     if thumbnail:
         raw = libraw.with_thumbnail(raw, file)
@@ -169,6 +173,16 @@ def _values(file: Path, page: Any, limits: Limits, messages: IO[bytes]) -> NDArr
                 raise DamagedFile(file, f"LibRaw sees {values.shape}, its tags say {page.shape}", _AGAIN)
             return values
     return dng.linearized(page, _by_tifffile(file, page))
+
+
+def _tile_below_tile(page: Any, values: NDArray[Any]) -> NDArray[Any]:
+    """The values in the order in which the file holds them."""
+    height, width, *samples = values.shape
+    rows, columns = int(page.tilelength), int(page.tilewidth)
+    padding = [(0, -height % rows), (0, -width % columns)] + [(0, 0)] * len(samples)
+    padded = np.pad(values, padding, mode="edge")
+    tiles = padded.reshape(padded.shape[0] // rows, rows, -1, columns, *samples).swapaxes(1, 2)
+    return tiles.reshape(-1, columns, *samples)
 
 
 def _by_tifffile(file: Path, page: Any) -> NDArray[Any]:

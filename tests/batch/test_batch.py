@@ -363,6 +363,23 @@ def test_the_picture_of_a_faster_run_is_kept(
     assert (out / "a.jpg").read_bytes() == b"the other run's"
 
 
+def test_a_number_that_a_faster_run_took_is_passed_over(
+    shoot: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    develop, out = pipeline.develop, tmp_path / "out"
+    out.mkdir()
+    (out / "a.jpg").write_bytes(b"old")
+
+    def slow(*args: Any, **options: Any) -> Any:
+        (out / "a_1.jpg").write_bytes(b"the other run's")
+        return develop(*args, **options)
+
+    monkeypatch.setattr(pipeline, "develop", slow)
+    (record,) = batch.run([shoot("a.dng")], out, options=Options(on_exists="rename")).records
+    assert (record.status, record.output) == ("done", out / "a_2.jpg")
+    assert (out / "a_1.jpg").read_bytes() == b"the other run's"
+
+
 def test_jobs_bound_what_is_in_work(
     shoot: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,46 @@ def test_a_file_that_takes_for_ever_does_not_hold_the_end_up(twelve: Path, tmp_p
     assert list((tmp_path / "out").iterdir()) == []
 
 
+# Children that never answer and do not end with their parent.
+HANGS = """
+    import subprocess, sys, threading, time
+    from deepisp.cli import main
+    from deepisp.raw import decoder
+
+    class Hanging(decoder.subprocess.Popen):
+        def __init__(self, command, **options):
+            code = "import time; time.sleep(300)"
+            super().__init__([sys.executable, "-c", code], **options)
+
+    decoder.subprocess.Popen = Hanging
+    main()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_decoders_that_hang_are_ended_with_the_run(
+    number: signal.Signals, twelve: Path, tmp_path: Path
+) -> None:
+    mark = uuid.uuid4().hex
+    words = ["develop", str(twelve), "-o", str(tmp_path / "out"), "--jobs", "2"]
+    run = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(HANGS), *words],
+        stderr=subprocess.PIPE,
+        env=os.environ | {"DEEPISP_TEST": mark},
+    )
+    deadline = time.monotonic() + 20
+    while len(_marked(mark)) < 3 and time.monotonic() < deadline:  # itself, and one for each job
+        time.sleep(0.02)
+    time.sleep(0.3)
+    asked = time.monotonic()
+    os.kill(run.pid, number)
+    run.communicate(timeout=30)
+    assert run.returncode == 128 + number
+    assert time.monotonic() - asked < 5
+    assert _marked(mark) == []
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_an_ignored_signal_stays_ignored(twelve: Path, tmp_path: Path) -> None:
     code = (
         "import os, signal, sys\n"
@@ -199,6 +239,67 @@ def test_two_runs_into_one_folder_give_one_whole_result(
     assert [run.communicate()[1].splitlines()[-1] != "" and run.returncode for run in runs] == [0, 0]
     assert pictures(tmp_path / "out") == whole
     assert len([json.loads(line) for line in (tmp_path / "r").read_text().splitlines()]) == 24
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+# A run that holds each picture back, after encoding it, until another run holds the same one.
+MEET = """
+    import os, re, sys, time
+    from pathlib import Path
+    from deepisp.cli import main
+    from deepisp.picture import atomic
+
+    commit, marks = atomic.os.fsync, Path(sys.argv.pop(1))
+    def meet(descriptor):
+        commit(descriptor)
+        place = Path(f"/proc/self/fd/{descriptor}").resolve()
+        if name := re.fullmatch(r"\\.(\\d+\\.jpg)\\.[0-9a-f]+\\.part", place.name):
+            met = marks / name[1]
+            with met.open("ab") as mark:
+                mark.write(b"x")
+            while met.stat().st_size < 2:
+                time.sleep(0.001)
+    atomic.os.fsync = meet
+    main()
+"""
+
+
+@pytest.mark.parametrize("policy", ["skip", "error", "rename", "overwrite"])
+def test_two_runs_that_write_at_the_same_moment(
+    policy: str, twelve: Path, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    (tmp_path / "met").mkdir()
+    words = ["develop", str(twelve), "-o", str(tmp_path / "out"), "--on-exists", policy, "--jobs", "1"]
+    code = [sys.executable, "-c", textwrap.dedent(MEET), str(tmp_path / "met"), *words]
+    runs = [
+        subprocess.Popen(
+            [*code, "--report", str(tmp_path / f"{i}.jsonl")],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for i in (0, 1)
+    ]
+    for run in runs:
+        run.communicate(timeout=60)
+    records = [
+        json.loads(line) for i in (0, 1) for line in (tmp_path / f"{i}.jsonl").read_text().splitlines()
+    ]
+    found = pictures(tmp_path / "out")
+    outcomes = {  # of the two records of one raw file
+        "skip": ["done", "skipped"],
+        "error": ["done", "failed"],
+        "rename": ["done", "done"],
+        "overwrite": ["done", "done"],
+    }
+    for number in range(12):
+        both = [record for record in records if record["input"].endswith(f"{number:02}.dng")]
+        assert sorted(record["status"] for record in both) == outcomes[policy]
+        assert {record["error"] for record in both if record["status"] == "failed"} <= {"FileExistsError"}
+        assert all("--on-exists" in record["what"] for record in both if record["status"] == "failed")
+        written = {Path(record["output"]).name for record in both if record["status"] == "done"}
+        assert written == {f"{number:02}.jpg"} | ({f"{number:02}_1.jpg"} if policy == "rename" else set())
+        assert all(found[name] == whole[f"{number:02}.jpg"] for name in written)
+    assert len(found) == (24 if policy == "rename" else 12)
     assert not list((tmp_path / "out").glob(".*"))
 
 

@@ -12,7 +12,7 @@ from click.testing import Result
 from deepisp.cli.demo import simulate
 from deepisp.cli.info import describe
 from deepisp.picture.dng import write_dng
-from deepisp.raw import opcodes
+from deepisp.raw import opcode_bytes, opcodes
 from deepisp.raw.image import Area, Exif, RawImage
 
 Call = Callable[..., Result]
@@ -29,7 +29,7 @@ def raw() -> RawImage:
         exif=Exif(
             iso=800, exposure_s=0.004, aperture=2.8, focal_length_mm=35, lens="35mm f/2", taken="2026:05:04 03:02:01"
         ),
-        opcode_list_3=opcodes.encode((opcodes.FixVignetteRadial((0.1, 0, 0, 0, 0), (0.5, 0.5)),)),
+        opcode_list_3=opcode_bytes.encode((opcodes.FixVignetteRadial((0.1, 0, 0, 0, 0), (0.5, 0.5)),)),
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from deepisp.develop import lens
 from deepisp.develop.lens_kernels import gain_row
+from deepisp.raw import opcode_bytes
 from deepisp.raw import opcodes as dng
 
 Picture = NDArray[np.float32]
@@ -445,7 +446,7 @@ def test_warping_passes_gradients() -> None:
 
 # Hostile lists.
 
-LIST = dng.encode(
+LIST = opcode_bytes.encode(
     (
         *per_position((24, 32), (2, 3)),
         dng.FixVignetteRadial((0.1, 0.2, 0.3, 0.4, 0.5), (0.5, 0.5)),
@@ -460,7 +461,7 @@ LIST = dng.encode(
 @example(116 + 32 + 8, b"\x41\x20\0\0")  # a node's distance of half a million pictures
 def test_whatever_a_list_says_it_ends_without_a_warning(at: int, new: bytes) -> None:
     try:
-        opcodes = dng.parse(LIST[:at] + new + LIST[at + 4 :], shape=(24, 32))
+        opcodes = opcode_bytes.parse(LIST[:at] + new + LIST[at + 4 :], shape=(24, 32))
     except ValueError:
         return
     lens.gain_grid(opcodes, shape=(24, 32), side=2)
@@ -488,7 +489,7 @@ def list_2(path: Path) -> bytes:
     ],
 )
 def test_gopro_maps_lift_the_corners(data: Path, name: str, corner: float) -> None:
-    opcodes = dng.parse(list_2(data / "raw" / name), shape=(3000, 4000))
+    opcodes = opcode_bytes.parse(list_2(data / "raw" / name), shape=(3000, 4000))
     grid = lens.gain_grid(opcodes, shape=(3000, 4000), side=2)
     assert grid is not None
     assert grid.gains.shape[1:] == opcodes[0].gains.shape[:2]  # type: ignore[union-attr]
@@ -504,7 +505,7 @@ def test_gopro_maps_lift_the_corners(data: Path, name: str, corner: float) -> No
 @pytest.mark.data
 def test_adobes_lossy_polynomial_rises_from_black_to_white(data: Path) -> None:
     tag = list_2(data / "raw" / "canon-eos-6d-iso1000-night-desk-adobe-lossy-linear.dng")
-    opcodes = dng.parse(tag, shape=(816, 1224))
+    opcodes = opcode_bytes.parse(tag, shape=(816, 1224))
     ramp = np.zeros((3, 816, 1224), np.float32)
     ramp[:, 0, :256] = np.arange(256) / 255
     linear = lens.apply_exact(ramp, opcodes)[:, 0, :256]

@@ -7,7 +7,7 @@ import torch
 import deepisp
 from deepisp.develop import bands, plan, tensors
 from deepisp.develop.settings import Settings
-from deepisp.raw import opcodes
+from deepisp.raw import opcode_bytes, opcodes
 from deepisp.raw.image import Area, ColorCalibration, RawImage
 from deepisp.sensor.cfa import BAYER, XTRANS, colors, indices, side
 
@@ -80,7 +80,7 @@ def gain_maps(shape):
         region = opcodes.Region(row, column, shape[0], shape[1], 0, 1, 2, 2)
         gains = 1 + 0.2 * np.random.default_rng(row * 2 + column).random((3, 4, 1), np.float32)
         maps.append(opcodes.GainMap(region=region, spacing=(1 / 2, 1 / 3), origin=(0.0, 0.0), gains=gains))
-    return opcodes.encode(maps)
+    return opcode_bytes.encode(maps)
 
 
 def test_lens_gains_reach_every_row_whatever_the_bands():

@@ -80,6 +80,60 @@ def test_a_used_child_that_dies_on_a_file_is_given_no_blame_before_a_fresh_one_h
     np.testing.assert_array_equal(found[0].mosaic, MOSAIC)
 
 
+def test_closing_ends_a_child_at_work_and_starts_no_other(pool, sound, monkeypatch):
+    deepisp.read(sound)
+    child, found = idle(pool), []
+    os.kill(child, signal.SIGSTOP)
+
+    def read():
+        try:
+            deepisp.read(sound)
+        except OSError as error:
+            found.append(error)
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    while not pool._busy:
+        time.sleep(0.001)
+    started = []
+    monkeypatch.setattr(decoder, "Decoder", lambda **_: started.append(1))
+    pool.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)
+    reading.join(5)
+    assert [type(error) for error in found] == [InterruptedError]
+    assert (started, pool._idle, pool._busy) == ([], [], set())
+    monkeypatch.undo()
+    monkeypatch.setattr("deepisp.raw.read.POOL", pool)
+    np.testing.assert_array_equal(deepisp.read(sound).mosaic, MOSAIC)  # a closed pool opens again
+
+
+def test_an_interrupted_read_leaves_nothing_for_the_next_file(pool, sound, tmp_path, monkeypatch):
+    other = make.save(tmp_path, make.dng(MOSAIC[::-1].copy()), "b.dng")
+    deepisp.read(sound)
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:  # Ctrl-C, as in a notebook, before the answer comes
+        patch.setattr(decoder.Decoder, "_receive", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            deepisp.read(sound)
+    np.testing.assert_array_equal(deepisp.read(other).mosaic, MOSAIC[::-1])
+
+
+def test_one_child_at_most_is_warm(pool, sound):
+    pool.warm()
+    first = idle(pool)
+    pool.warm()
+    assert idle(pool) == first
+    os.kill(first, signal.SIGKILL)
+    os.waitid(os.P_PID, first, os.WEXITED | os.WNOWAIT)
+    pool.warm()
+    assert len(pool._idle) == 2  # the dead one is dropped when its turn comes
+    np.testing.assert_array_equal(deepisp.read(sound).mosaic, MOSAIC)
+
+
 def test_too_little_memory_is_never_the_files_fault(pool, sound):
     for mib in (256, 300, 350, 400, 500):
         with contextlib.suppress(LimitReached):

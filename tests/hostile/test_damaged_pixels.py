@@ -138,6 +138,18 @@ def test_uncompressed_strips_too_short_for_their_rows(tmp_path):
         deepisp.read(make.save(tmp_path, make.tiff(part)))
 
 
+@pytest.mark.parametrize("how", [{}, {"rows": 16}, {"tile": (64, 48)}, {"tile": (64, 256)}], ids=str)
+@pytest.mark.parametrize("values", [B, np.stack([B, A, B], -1)], ids=["mosaic", "linear"])
+def test_a_tail_of_zeros_though_black_is_zero(tmp_path, how, values):
+    whole = directory_first(values, how)
+    assert deepisp.read(make.save(tmp_path, whole)).warnings == ()
+    begin = bounds(whole)[0][0]
+    for share in (0.3, 0.61, 0.9):
+        there = begin + round(share * (len(whole) - begin))
+        with pytest.raises(DamagedFile, match=r"the last \d+% of its pixels are missing"):
+            deepisp.read(make.save(tmp_path, whole[:there].ljust(len(whole), b"\0")))
+
+
 NOTHING = [
     b"", b"\0" * 5000, b"hello, this is no raw file\n" * 9, bytes(range(256)) * 20,
     np.random.default_rng(1).bytes(5000), b"II*\0", b"MM\0*\0\0\0\x08", b"II*\0\xff\xff\xff\xff",

@@ -126,6 +126,60 @@ def test_killed_in_between_leaves_the_old_file_and_a_part(tmp_path):
     assert not is_part("my.part")
 
 
+@pytest.mark.parametrize("links", [True, False], ids=["links", "no links"])
+def test_what_is_there_is_kept_if_it_is_not_to_be_replaced(tmp_path, monkeypatch, links):
+    if not links:  # as on FAT
+        monkeypatch.setattr(atomic.os, "link", no_links)
+    (tmp_path / "a.jpg").write_bytes(b"old")
+    (tmp_path / "b.jpg").symlink_to("nowhere")
+    for name in ("a.jpg", "b.jpg"):
+        with pytest.raises(FileExistsError):
+            commit(tmp_path / name, b"new", replace=False)
+    commit(tmp_path / "c.jpg", b"new", replace=False)
+    assert sorted(os.listdir(tmp_path)) == ["a.jpg", "b.jpg", "c.jpg"]
+    assert (tmp_path / "a.jpg").read_bytes() == b"old"
+    assert (tmp_path / "b.jpg").is_symlink()
+    assert (tmp_path / "c.jpg").read_bytes() == b"new"
+
+
+def no_links(*_):
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+# Each process writes its part, waits for the others, and then all want the name.
+RACE = """
+import os, pathlib, sys, time
+from deepisp.picture import atomic
+def no_links(*_): raise PermissionError(1, "Operation not permitted")
+if sys.argv[2] == "no links":
+    os.link = no_links
+    rename = os.replace
+    os.replace = lambda *names: (time.sleep(0.05), rename(*names))  # longer than the others need to look
+fsync, target = os.fsync, pathlib.Path(sys.argv[1])
+def meet(descriptor):
+    fsync(descriptor)
+    while len(list(target.parent.glob(".*.part"))) < 3:
+        time.sleep(0.001)
+    os.fsync = fsync
+    time.sleep(0.2)  # all have seen all
+os.fsync = meet
+try:
+    atomic.commit(target, sys.argv[3].encode() * 1000, replace=False)
+except FileExistsError:
+    sys.exit(7)
+"""
+
+
+@pytest.mark.parametrize("how", ["links", "no links"])
+def test_of_three_processes_one_gets_the_name(tmp_path, how):
+    target = tmp_path / "a.jpg"
+    runs = [subprocess.Popen([sys.executable, "-c", RACE, str(target), how, letter]) for letter in "abc"]
+    codes = [run.wait(timeout=30) for run in runs]
+    assert sorted(codes) == [0, 7, 7]
+    assert target.read_bytes() == b"abc"[codes.index(0) :][:1] * 1000
+    assert os.listdir(tmp_path) == ["a.jpg"]
+
+
 def test_a_missing_folder_is_said_and_not_made(tmp_path):
     with pytest.raises(FileNotFoundError):
         commit(tmp_path / "no" / "a.jpg", b"new")

@@ -10,6 +10,7 @@ import tifffile
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from deepisp.raw import opcode_bytes
 from deepisp.raw import opcodes as dng
 
 SHAPE = (60, 80)
@@ -27,7 +28,7 @@ def area(*numbers: int) -> bytes:
 
 
 def one(number: int, payload: bytes, shape: tuple[int, int] = SHAPE) -> Any:
-    (opcode,) = dng.parse(listed((number, 0, payload)), shape=shape)
+    (opcode,) = opcode_bytes.parse(listed((number, 0, payload)), shape=shape)
     return opcode
 
 
@@ -113,11 +114,13 @@ def test_bad_pixels_outside_the_picture_are_left_out() -> None:
 
 def test_unknown_optional_opcodes_are_skipped_and_mandatory_ones_refused() -> None:
     known = (4, 0, struct.pack(">2I", 1, 0))
-    (kept,) = dng.parse(listed((15, 1, b"abc"), known, (99, 3, b"")), shape=SHAPE)
+    (kept,) = opcode_bytes.parse(listed((15, 1, b"abc"), known, (99, 3, b"")), shape=SHAPE)
     assert isinstance(kept, dng.FixBadPixelsConstant)
     for flags in (0, 2):
-        with pytest.raises(dng.UnsupportedOpcode, match="opcode 15 is mandatory and unknown; known: 1 to 14"):
-            dng.parse(listed((15, flags, b"abc"), known), shape=SHAPE)
+        with pytest.raises(
+            opcode_bytes.UnsupportedOpcode, match="opcode 15 is mandatory and unknown; known: 1 to 14"
+        ):
+            opcode_bytes.parse(listed((15, flags, b"abc"), known), shape=SHAPE)
 
 
 NAN = float("nan")
@@ -167,25 +170,25 @@ def test_malformed_opcodes_say_what_is_wrong(number: int, payload: bytes, messag
 )
 def test_malformed_lists_say_what_is_wrong(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        dng.parse(data, shape=SHAPE)
+        opcode_bytes.parse(data, shape=SHAPE)
 
 
 def test_no_list_is_an_empty_one() -> None:
-    assert dng.parse(b"", shape=SHAPE) == dng.parse(struct.pack(">I", 0), shape=SHAPE) == ()
+    assert opcode_bytes.parse(b"", shape=SHAPE) == opcode_bytes.parse(struct.pack(">I", 0), shape=SHAPE) == ()
 
 
 def test_encode_undoes_parse() -> None:
-    data = dng.encode(some_of_each())
-    again = dng.parse(data, shape=SHAPE)
+    data = opcode_bytes.encode(some_of_each())
+    again = opcode_bytes.parse(data, shape=SHAPE)
     assert [type(opcode) for opcode in again] == [type(opcode) for opcode in some_of_each()]
-    assert dng.encode(again) == data
+    assert opcode_bytes.encode(again) == data
     assert again[1].flags == 3
     with pytest.raises(TypeError, match="no encoder for TrimBounds"):
-        dng.encode((dng.TrimBounds(0, 0, 1, 1),))
+        opcode_bytes.encode((dng.TrimBounds(0, 0, 1, 1),))
 
 
 def test_what_is_parsed_cannot_be_changed() -> None:
-    gain = dng.parse(dng.encode(some_of_each()), shape=SHAPE)[5]
+    gain = opcode_bytes.parse(opcode_bytes.encode(some_of_each()), shape=SHAPE)[5]
     assert isinstance(gain, dng.GainMap)
     with pytest.raises(ValueError, match="read-only"):
         gain.gains[0, 0, 0] = 2
@@ -194,11 +197,11 @@ def test_what_is_parsed_cannot_be_changed() -> None:
 def only_refused(data: bytes) -> None:
     started = time.process_time()
     with contextlib.suppress(ValueError):
-        dng.parse(data, shape=SHAPE)
+        opcode_bytes.parse(data, shape=SHAPE)
     assert time.process_time() - started < 0.5  # a tenth of a millisecond is usual
 
 
-VALID = dng.encode(some_of_each())
+VALID = opcode_bytes.encode(some_of_each())
 
 
 @settings(max_examples=300, deadline=None)
@@ -240,7 +243,7 @@ def raw_tag(path: Path, code: int) -> bytes:
 )
 def test_gopro_has_a_gain_map_for_each_position(data: Path, name: str, nodes: tuple[int, int, int]) -> None:
     tag = raw_tag(data / "raw" / name, 51009)
-    maps = dng.parse(tag, shape=(3000, 4000))
+    maps = opcode_bytes.parse(tag, shape=(3000, 4000))
     assert [m.region[:2] for m in maps if isinstance(m, dng.GainMap)] == [(0, 0), (0, 1), (1, 0), (1, 1)]
     for gain in maps:
         assert isinstance(gain, dng.GainMap)
@@ -248,7 +251,7 @@ def test_gopro_has_a_gain_map_for_each_position(data: Path, name: str, nodes: tu
         assert gain.gains.shape == nodes
         assert gain.gains.min() >= 1
         assert gain.gains[0, 0] > 1.6  # corners darken
-    again = dng.encode(maps)
+    again = opcode_bytes.encode(maps)
     differing = {at for at, (old, new) in enumerate(zip(tag, again, strict=True)) if old != new}
     assert differing == {9 + k * (len(tag) - 4) // 4 for k in range(4)}  # the version alone: 1.4 became 1.3
 
@@ -256,7 +259,7 @@ def test_gopro_has_a_gain_map_for_each_position(data: Path, name: str, nodes: tu
 @pytest.mark.data
 def test_adobe_lossy_dng_has_a_polynomial_for_each_plane(data: Path) -> None:
     tag = raw_tag(data / "raw" / "canon-eos-6d-iso1000-night-desk-adobe-lossy-linear.dng", 51009)
-    for plane, opcode in enumerate(dng.parse(tag, shape=(816, 1224))):
+    for plane, opcode in enumerate(opcode_bytes.parse(tag, shape=(816, 1224))):
         assert isinstance(opcode, dng.MapPolynomial)
         assert opcode.region == (0, 0, 816, 1224, plane, 1, 1, 1)
         assert opcode.coefficients == (0, 1 / 128, 0, 127 / 128)
@@ -265,5 +268,5 @@ def test_adobe_lossy_dng_has_a_polynomial_for_each_plane(data: Path) -> None:
 @pytest.mark.data
 def test_micasense_opcodes_of_its_own_are_refused(data: Path) -> None:
     tag = raw_tag(data / "raw" / "micasense-rededge-mono-panel-nir.tif", 51022)
-    with pytest.raises(dng.UnsupportedOpcode, match="opcode 48739 is mandatory"):
-        dng.parse(tag, shape=(960, 1280))
+    with pytest.raises(opcode_bytes.UnsupportedOpcode, match="opcode 48739 is mandatory"):
+        opcode_bytes.parse(tag, shape=(960, 1280))

@@ -16,6 +16,19 @@ def saved(folder, values=MOSAIC, **header):
     return folder / "a.fit"
 
 
+def test_a_tail_of_zeros_is_missing_data(tmp_path):
+    values = noise(400, 440)
+    file = saved(tmp_path, values)
+    data = file.read_bytes()
+    file.write_bytes(data[:250_000].ljust(len(data), b"\0"))
+    with pytest.raises(
+        DamagedFile, match="the last 30% of its pixels are missing"
+    ):  # 1 - (250000 - 2880) / 352000
+        deepisp.read(file)
+    file.unlink()
+    assert deepisp.read(saved(tmp_path, values)).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("offsets", "cfa"),
     [

@@ -9,6 +9,7 @@ import pytest
 
 import deepisp
 from deepisp import DamagedFile, Layout, UnsupportedFile
+from deepisp.raw import plausible
 
 pytestmark = pytest.mark.data
 
@@ -132,6 +133,23 @@ def test_bare_values_need_their_layout(data, manifest):
     assert hashlib.sha256(raw.mosaic.tobytes()).hexdigest() == manifest[f"raw/{file.name}"]["sha256"]
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["gopro-hero6*.dng", "seestar*01.fit", "micasense*nir.tif", "kodak-dc50*.kdc", "canon-eos-kiss*.dng"],
+)
+def test_real_values_that_end_early_are_refused(data, name):
+    (file,) = (data / "raw").glob(name)
+    values = deepisp.read(file).data
+    assert plausible.zero_rows(values, file) == []
+    for share in (0.1, 0.37, 0.5, 0.83):
+        at = round(share * values.size)
+        at += (values.shape[1] // 2 - at) % values.shape[1]  # amid a row
+        short = values.copy()
+        short.reshape(-1)[at:] = 0
+        with pytest.raises(DamagedFile, match="of its pixels are missing"):
+            plausible.zero_rows(short, file)
+
+
 def test_every_file_is_read_or_refused(data):
     for file in (data / "raw").rglob("*"):
         said = ""
@@ -140,5 +158,6 @@ def test_every_file_is_read_or_refused(data):
         except deepisp.RawError as error:
             said = str(error)
         else:
+            assert "data may be missing" not in " ".join(raw.warnings)
             assert raw.data.ndim == (3 if raw.kind == "linear" else 2)
         assert "Error" not in said, f"{file.name}: {said}"  # a reason, not an exception's name

@@ -22,6 +22,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from deepisp.develop import compiled
+
 HALO = {"bilinear": 2, "malvar": 2, "menon": 8}
 
 Plane = NDArray[np.float32]
@@ -35,7 +37,7 @@ f32 = np.float32  # a plain 0.5 would carry a kernel over to float64
 # Of fastmath only the fused multiply-add: the rest gained nothing measurable (under 5 %), and would make a sum
 # depend on how the compiler cuts a row.
 _inner = njit(nogil=True, fastmath={"contract"})
-_kernel = njit(cache=True, nogil=True, fastmath={"contract"})
+_kernel = compiled.kernel(fastmath={"contract"})
 
 
 def bilinear(padded: Plane, red_row: int, red_column: int, out: Plane) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
+from deepisp.develop import compiled
 from deepisp.develop.demosaic import directional as twin
 from deepisp.develop.demosaic import kriging
 from deepisp.develop.demosaic.periodic_kernels import (
@@ -34,7 +35,7 @@ f32 = np.float32  # a plain 0.5 would carry a kernel over to float64
 # periodic_kernels.py or a radius deletes __pycache__/directional_kernels.*.nb*.
 # Of fastmath only the fused multiply-add: the rest would let a result depend on where a row begins.
 _inner = njit(nogil=True, fastmath={"contract"}, error_model="numpy")
-_kernel = njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+_kernel = compiled.kernel(fastmath={"contract"}, error_model="numpy")
 
 
 def directional(padded: Plane, pattern: Pattern, out: Plane) -> None:

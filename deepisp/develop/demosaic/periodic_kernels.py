@@ -16,6 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from deepisp.develop import compiled
 from deepisp.develop.demosaic import periodic
 
 HALO = 12  # a whole number of cells of 1, 2, 3, 4, 6 and 12
@@ -26,7 +27,7 @@ Pattern = NDArray[np.int64]
 
 # Of fastmath only the fused multiply-add: the rest would let a result depend on where a row begins.
 _inner = njit(nogil=True, fastmath={"contract"}, error_model="numpy")
-_kernel = njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
+_kernel = compiled.kernel(fastmath={"contract"}, error_model="numpy")
 
 
 class Bank(NamedTuple):

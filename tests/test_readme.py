@@ -1,0 +1,119 @@
+"""The README keeps its word: its commands and its Python run as they stand there, on files made here."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+import deepisp
+from deepisp.cli import develop as verb
+from deepisp.cli import outcome
+from deepisp.cli.demo import simulate
+from deepisp.picture.dng import write_dng
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+SHELL = "".join(text for language, text in BLOCKS if language == "sh").splitlines()
+INDENTED = [line.strip() for line in README.splitlines() if line.startswith("    deepisp ")]
+PYTHON = [text for language, text in BLOCKS if language == "python"]
+LAYOUT = [text for language, text in BLOCKS if language == "toml"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the files that the README speaks of: photo.dng, photos/, scan.raw with scan.toml."""
+    rng = np.random.default_rng(1)
+    (tmp_path / "photos" / "more").mkdir(parents=True)
+    for seed, name in enumerate(("photo.dng", "photos/a.dng", "photos/more/b.dng")):
+        write_dng(tmp_path / name, simulate(rng.integers(0, 256, (64, 96, 3), np.uint8), seed=seed))
+    (tmp_path / "scan.toml").write_text(LAYOUT[0])
+    scan = rng.integers(600, 16384, (512, 768), dtype="<u2")
+    (tmp_path / "scan.raw").write_bytes(scan.tobytes())
+    return tmp_path
+
+
+def run(command: list[str], folder: Path, doubt: str | None = None) -> str:
+    """What a command says on stdout; it must end well, and complain of nothing but a `doubt`."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if doubt is None or doubt not in line]
+    assert not re.search(r"error|warning|Traceback", "\n".join(lines), re.IGNORECASE), done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("line", list(dict.fromkeys(INDENTED + SHELL)))
+def test_each_command_runs(line: str, folder: Path) -> None:
+    words = shlex.split(line)
+    assert words[0] == "deepisp"
+    said = run(words, folder, "no color matrix" if "scan.raw" in words else None)
+    if "--json" in words:
+        assert json.loads(said)["cfa"] == "RGGB"
+    if "-o" in words:
+        output = folder / words[words.index("-o") + 1]
+        pictures = sorted(output.rglob("*.jpg")) if output.is_dir() else [output]
+        assert len(pictures) == (2 if output.is_dir() else 1)
+        for picture in pictures:
+            check_picture(picture, words)
+    if "--report" in words:
+        report = (folder / words[words.index("--report") + 1]).read_text().splitlines()
+        assert [json.loads(one)["status"] for one in report] == ["done", "done"]
+
+
+def check_picture(path: Path, words: list[str]) -> None:
+    """It opens, and has the size of its raw file and the bits that were asked for."""
+    width, height = (768, 512) if "scan.raw" in words else (96, 64)
+    if path.suffix == ".tif":
+        kinds = {"16": np.uint16, "32": np.float32}
+        pixels = tifffile.imread(path)
+        assert pixels.dtype == kinds[words[words.index("--bits") + 1]]
+    else:
+        with Image.open(path) as picture:
+            pixels = np.asarray(picture)
+    assert pixels.shape == (height, width, 3)
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_each_block_of_python_runs(code: str, folder: Path) -> None:
+    checks = "\nassert pixels.dtype == 'uint8' and light.dtype == 'float32' and warm.shape == pixels.shape\n"
+    assert run([sys.executable, "-W", "error", "-c", code + checks], folder).startswith("bayer RGGB ")
+
+
+def test_the_blocks_are_found() -> None:
+    assert len(SHELL) >= 7
+    assert len(INDENTED) >= 1
+    assert (len(PYTHON), len(LAYOUT)) == (1, 1)
+
+
+def test_each_option_in_the_table_is_one() -> None:
+    known = {name: one for one in verb.develop.params for name in [*one.opts, *one.secondary_opts]}
+    rows = re.findall(r"^\| `(--[^`]*)` \| (.*) \|$", README, re.MULTILINE)
+    assert len(rows) >= 5
+    for option, does in rows:
+        name, *value = option.split()
+        assert name in known, option
+        choices = getattr(known[name].type, "choices", None)
+        if choices:  # a value, and the words that the row lists, are choices
+            named = [*value, *re.findall(r"`([a-z]+)`", does)]
+            assert set(named) <= set(choices), (option, named)
+            stated = re.search(r"`([a-z]+)` \(default\)", does)
+            assert stated is None or f"[default: {stated[1]}]" in (known[name].help or "")
+
+
+def test_it_names_every_exit_code_and_error() -> None:
+    [sentence] = re.findall(r"Exit codes: (.*?)\. Every failure", README, re.DOTALL)
+    assert re.findall(r"\b\d+\b", sentence) == re.findall(r"\b\d+\b", outcome.CODES)
+    for name in ("read", "develop", "DamagedFile", "UnsupportedFile", "LimitReached"):
+        assert name in README
+        assert name in deepisp.__all__
