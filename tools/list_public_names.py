@@ -18,7 +18,8 @@ from pydantic import BaseModel
 # What the README and the docstrings lead to: all that these define, or what their `__all__` lists.
 MODULES = (
     "deepisp", "deepisp.batch", "deepisp.develop.pipeline", "deepisp.picture.dng", "deepisp.picture.write",
-    "deepisp.raw.image", "deepisp.sensor.cfa", "deepisp.spaces",
+    "deepisp.raw.image", "deepisp.sensor.cfa", "deepisp.sensor.exposure", "deepisp.sensor.noise",
+    "deepisp.sensor.profile", "deepisp.sensor.stabilize", "deepisp.spaces",
 )  # fmt: skip
 # Stages of develop: the functions that take tensors.
 STAGES = tuple(

@@ -1,0 +1,224 @@
+"""What is known of a sensor, from its TOML file: levels, CFA, and how its noise goes with ISO."""
+
+import math
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple, Self, get_args
+
+from pydantic import (
+    BaseModel,
+    Field,
+    FiniteFloat,
+    PositiveFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from deepisp import shipped
+from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor.conversion import ConversionGain, Entry, LogLine, Sourced, Table
+from deepisp.sensor.noise import Noise
+
+
+class Levels(Sourced, frozen=True, extra="forbid"):
+    """The scale of the numbers, DN. A raw file's own levels come before these."""
+
+    bits: int = Field(ge=1, le=32)
+    black_level: FiniteFloat = Field(ge=0)
+    white_level: PositiveFloat
+    cfa: str | None = Field(None, description="cell at the top left of the active area")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.black_level < self.white_level < 2**self.bits:
+            raise ValueError(
+                f"black_level {self.black_level:g} < white_level {self.white_level:g} < 2^{self.bits} does not "
+                "hold; give levels in DN of the raw file"
+            )
+        if self.cfa is not None:
+            cfa_cell.side(self.cfa)
+        return self
+
+
+class Color(Sourced, frozen=True, extra="forbid"):
+    """A color matrix, as DNG's ColorMatrix: (C, 3), acts on columns."""
+
+    xyz_to_camera: tuple[tuple[FiniteFloat, FiniteFloat, FiniteFloat], ...]
+    illuminant: int = Field(21, description="EXIF LightSource code; 21 is D65")
+
+
+class Prior(Sourced, frozen=True, extra="forbid"):
+    """The line `log read = slope * log shot + bias` of many cameras, where none is known in particular."""
+
+    shot_min: PositiveFloat
+    shot_max: PositiveFloat
+    line: LogLine
+
+    def read(self, shot: float) -> float:
+        """The read variance that goes with a shot slope, both of the normalized signal."""
+        return self.line.at(shot)
+
+
+class Reading(NamedTuple):
+    """What a profile says of one ISO.
+
+    Attributes:
+        noise: per color; None stands for every color. A read variance holds row noise and quantization.
+        warning: what is doubtful, on one line, or "".
+    """
+
+    noise: dict[str | None, Noise]
+    warning: str
+
+
+class Profile(Table, frozen=True, extra="forbid"):
+    """One sensor file. Groups that no source gives are absent.
+
+    Attributes:
+        maker: as files spell it.
+        models: every spelling of EXIF Model and DNG UniqueCameraModel, and the names that people use.
+        levels: the scale of the numbers.
+        color: color matrices.
+        conversion_gains: noise, by rising ISO.
+        prior: for the generic file alone.
+    """
+
+    maker: str = Field(min_length=1)
+    models: tuple[str, ...] = Field(min_length=1)
+    levels: Levels | None = None
+    color: tuple[Color, ...] = ()
+    conversion_gains: tuple[ConversionGain, ...] = ()
+    prior: Prior | None = None
+
+    @field_validator("conversion_gains")
+    @classmethod
+    def _apart(cls, gains: tuple[ConversionGain, ...]) -> tuple[ConversionGain, ...]:
+        for low, high in pairwise(gains):
+            if (low.iso_max or math.inf) >= (high.iso_min or 0):
+                raise ValueError("conversion_gains are listed by rising ISO and do not overlap")
+        return gains
+
+    def nearest(self, iso: float) -> ConversionGain:
+        """The conversion gain whose range holds the ISO, or else the nearest in log ISO."""
+        if not 0 < iso < math.inf:
+            raise ValueError(f"ISO must be a positive number, got {iso!r}")
+        if not self.conversion_gains:
+            raise ValueError(f"{self.models[0]} has no noise by ISO; use its prior, or calibrate the camera")
+        return min(self.conversion_gains, key=lambda gain: gain.distance(iso))
+
+    def entry(self, iso: float, color: str | None = None) -> Entry:
+        """Every figure known at an ISO: interpolated in log ISO within one conversion gain."""
+        return self.nearest(iso).at(iso, color)
+
+    def warning(self, iso: float) -> str:
+        """What is doubtful about this profile at this ISO, on one line; "" if nothing is."""
+        gain = self.nearest(iso)
+        if gain.iso_min is None or gain.iso_max is None:
+            return (
+                f"{self.models[0]}: noise was measured at one ISO that is not recorded, taken for ISO {iso:g}"
+            )
+        if gain.holds(iso):
+            return ""
+        known = ", ".join(f"{g.iso_min:g} to {g.iso_max:g}" for g in self.conversion_gains)
+        return (
+            f"{self.models[0]}: noise is known for ISO {known}; at ISO {iso:g} it is "
+            f"extrapolated from {gain.iso_min:g} to {gain.iso_max:g}"
+        )
+
+    def noise(
+        self, iso: float, *, black_level: float | None = None, white_level: float | None = None
+    ) -> Reading:
+        """Shot and read noise per color at an ISO.
+
+        Args:
+            iso: ISO speed, above 0.
+            black_level: DN of the raw file at hand; the profile's own if left out.
+            white_level: the same at saturation. A normalized (shot, read) of the file is not rescaled.
+
+        Raises:
+            ValueError: the ISO is not positive, the profile has no noise by ISO, or no levels are known.
+        """
+        gain = self.nearest(iso)
+        noise = {}
+        for color in gain.colors():
+            entry = gain.at(iso, color)
+            noise[color] = self._normalized(entry, black_level, white_level)
+        return Reading(noise, self.warning(iso))
+
+    def _normalized(self, entry: Entry, black: float | None, white: float | None) -> Noise:
+        if entry.shot is not None and entry.read is not None:
+            return Noise(entry.shot, entry.read)
+        black = self.levels.black_level if black is None and self.levels else black
+        white = self.levels.white_level if white is None and self.levels else white
+        if black is None or white is None or white <= black:
+            raise ValueError(
+                f"{self.models[0]}: noise in DN needs levels, got black {black} and white {white}; "
+                "give black_level and white_level of the raw file"
+            )
+        assert entry.gain is not None and entry.read_std is not None  # noqa: PT018 (Entry checked both)
+        deviation = math.hypot(entry.read_std, entry.row_std_dn or 0.0)
+        return Noise(entry.gain / (white - black), (deviation / (white - black)) ** 2)
+
+
+def load(path: Path) -> Profile:
+    """The profile in a file.
+
+    Raises:
+        ValueError: no TOML, an unknown or missing key, or a value out of bounds; names the file and the key.
+        OSError: the file cannot be read.
+    """
+    try:
+        return Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name}: not a TOML file: {error}; see sensors/README.md") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"])) or "the file"
+        said = first["msg"].removeprefix("Value error, ")
+        if first["type"] == "extra_forbidden":
+            said = f"unknown; known: {', '.join(sorted(_keys(first['loc'][:-1])))}"
+        raise ValueError(f"{path.name}: {key}: {said}; see sensors/README.md") from error
+
+
+def find(maker: str, model: str) -> Profile | None:
+    """The shipped profile of a camera, or None. Case, spaces, hyphens and a repeated maker do not count.
+
+    >>> find("NIKON CORPORATION", "NIKON D850").models[0]
+    'NIKON D850'
+    """
+    for path in sorted(shipped.folder("sensors").glob("*.toml")):
+        profile = load(path)
+        makers = {_plain(maker).removesuffix("corporation"), _plain(profile.maker)}
+        known = {_bare(name, makers) for name in profile.models}
+        same_maker = _plain(maker).startswith(_plain(profile.maker)) or not maker.strip()
+        if same_maker and _bare(model, makers) in known:
+            return profile
+    return None
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _bare(name: str, makers: set[str]) -> str:
+    plain = _plain(name)
+    for maker in sorted(makers, key=len, reverse=True):
+        plain = plain.removeprefix(maker) or plain
+    return plain
+
+
+def _keys(location: tuple[int | str, ...]) -> set[str]:
+    """The names that the table at a place in the file may hold."""
+    model: Any = Profile
+    for step in location:
+        if isinstance(step, str):
+            model = _model_in(model.model_fields[step].annotation)
+    return set(model.model_fields)
+
+
+def _model_in(annotation: Any) -> Any:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, get_args(annotation))), None)
