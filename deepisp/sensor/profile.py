@@ -4,7 +4,7 @@ import math
 import tomllib
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple, Self, get_args
+from typing import Any, Literal, NamedTuple, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -18,7 +18,7 @@ from pydantic import (
 
 from deepisp import shipped
 from deepisp.sensor import cfa as cfa_cell
-from deepisp.sensor.conversion import ConversionGain, Entry, LogLine, Sourced, Table
+from deepisp.sensor.conversion import ConversionGain, Darks, Entry, LogLine, Sourced, Table
 from deepisp.sensor.noise import Noise
 
 
@@ -42,11 +42,37 @@ class Levels(Sourced, frozen=True, extra="forbid"):
         return self
 
 
+Row = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+class RootPolynomial(Table, frozen=True, extra="forbid"):
+    """White-balanced camera colors to XYZ of D50, by a matrix over R, G, B and the roots of their products.
+
+    Source: G. Finlayson, M. Mackiewicz, A. Hurlbert, "Color correction using root-polynomial regression", IEEE Trans.
+    Image Processing 24(5), 2015. The terms in their order: `terms` of calibrate/charts/color_fit.py.
+    """
+
+    degree: Literal[2, 3]
+    matrix: tuple[tuple[FiniteFloat, ...], tuple[FiniteFloat, ...], tuple[FiniteFloat, ...]]
+
+    @field_validator("matrix")
+    @classmethod
+    def _complete(cls, rows: tuple[tuple[float, ...], ...]) -> tuple[tuple[float, ...], ...]:
+        if {len(row) for row in rows} not in ({6}, {13}):
+            raise ValueError("a row has 6 numbers for degree 2, or 13 for degree 3")
+        return rows
+
+
 class Color(Sourced, frozen=True, extra="forbid"):
     """A color matrix, as DNG's ColorMatrix: (C, 3), acts on columns."""
 
-    xyz_to_camera: tuple[tuple[FiniteFloat, FiniteFloat, FiniteFloat], ...]
+    xyz_to_camera: tuple[Row, ...]
     illuminant: int = Field(21, description="EXIF LightSource code; 21 is D65")
+    illuminant_xy: tuple[PositiveFloat, PositiveFloat] | None = Field(
+        None, description="CIE 1931 chromaticity, where it was measured"
+    )
+    forward: tuple[Row, Row, Row] | None = Field(None, description="as DNG's ForwardMatrix")
+    root_polynomial: RootPolynomial | None = None
 
 
 class Prior(Sourced, frozen=True, extra="forbid"):
@@ -82,6 +108,7 @@ class Profile(Table, frozen=True, extra="forbid"):
         levels: the scale of the numbers.
         color: color matrices.
         conversion_gains: noise, by rising ISO.
+        darks: what dark frames say, one ISO each.
         prior: for the generic file alone.
     """
 
@@ -90,6 +117,7 @@ class Profile(Table, frozen=True, extra="forbid"):
     levels: Levels | None = None
     color: tuple[Color, ...] = ()
     conversion_gains: tuple[ConversionGain, ...] = ()
+    darks: tuple[Darks, ...] = ()
     prior: Prior | None = None
 
     @field_validator("conversion_gains")
@@ -170,16 +198,29 @@ def load(path: Path) -> Profile:
         OSError: the file cannot be read.
     """
     try:
-        return Profile.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
         raise ValueError(f"{path.name}: not a TOML file: {error}; see sensors/README.md") from error
+    return parse(text, path.name)
+
+
+def parse(text: str, name: str) -> Profile:
+    """The profile in a text that is, or is to be, the file of that name.
+
+    Raises:
+        ValueError: as `load`.
+    """
+    try:
+        return Profile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{name}: not a TOML file: {error}; see sensors/README.md") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the file"
         said = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             said = f"unknown; known: {', '.join(sorted(_keys(first['loc'][:-1])))}"
-        raise ValueError(f"{path.name}: {key}: {said}; see sensors/README.md") from error
+        raise ValueError(f"{name}: {key}: {said}; see sensors/README.md") from error
 
 
 def find(maker: str, model: str) -> Profile | None:

@@ -1,6 +1,11 @@
-"""The noise line of one raw: scenes whose noise we make ourselves, so that the truth is known."""
+"""The noise line of one raw: scenes whose noise we make ourselves, so that the truth is known.
+
+Bars of 5 % of a deviation: noise without any texture is read 2 to 3 % too low, since every picture is expected to have
+some (sensor/line_fit.py); stated errors are as large.
+"""
 
 import math
+from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
@@ -9,10 +14,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from deepisp.sensor import estimate as estimating
-from deepisp.sensor.estimate import NoiseLine, estimate, estimate_mosaic
+from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor import level_sets
+from deepisp.sensor.estimate import Estimate, estimate_mosaic
+from deepisp.sensor.noise import Noise
 
 SHOT, READ = 1e-3, 2e-5
+QUAD = "RRGGRRGGGGBBGGBB"
 Array = NDArray[np.float64]
 
 
@@ -29,80 +37,69 @@ def steps() -> Array:
     return np.kron(np.linspace(0.02, 0.8, 64).reshape(8, 8), np.ones((64, 64)))
 
 
-def error_at(line: NoiseLine, signal: float, shot: float = SHOT, read: float = READ) -> float:
+def error_at(one: Estimate, signal: float, shot: float = SHOT, read: float = READ) -> float:
     """Relative error of the predicted deviation."""
-    return line.std(signal) / math.sqrt(shot * signal + read) - 1
+    return one.std(signal) / math.sqrt(shot * signal + read) - 1
 
 
-def photon_noise(scene: Array, gain: float, read_std: float, seed: int) -> tuple[Array, float, float]:
-    """A 14-bit raw, black 512, of a scene with white at 1: the signal and its true shot and read."""
-    rng, levels = np.random.default_rng(seed), 16383 - 512
-    dn = rng.poisson(scene * levels / gain) * gain + rng.normal(0, read_std, scene.shape) + 512
-    signal = (np.clip(np.round(dn), 0, 16383) - 512) / levels
-    return signal, gain / levels, (read_std**2 + 1 / 12) / levels**2
+@pytest.mark.parametrize("seed", range(4))
+def test_a_gradient_is_recovered_within_its_standard_errors(seed: int) -> None:
+    for one in estimate_mosaic(noisy(gradient(0, 0.8), seed), "RGGB"):
+        assert abs(one.noise.shot - SHOT) < 3 * one.shot_error < 0.15 * SHOT
+        assert abs(one.noise.read - READ) < 3 * one.read_error < READ
+        assert (
+            abs(error_at(one, 0.18)) < 0.05
+        )  # some of it passes for texture, which every picture is expected to have
+        assert 0.002 < one.std_error(0.18) / one.std(0.18) < 0.03
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_gradient_is_recovered_within_its_standard_errors(seed: int) -> None:
-    line = estimate(noisy(gradient(0, 0.8), seed))
-    assert abs(line.shot - SHOT) < 4 * line.shot_error < 0.15 * SHOT
-    assert abs(line.read - READ) < 4 * line.read_error < 0.8 * READ
+def test_choice_of_patches_and_directions_does_not_bias() -> None:
+    """Noise alone: variances of the level sets against the truth; the bar knows that patches overlap."""
+    lines = np.full(3, SHOT), np.full(3, READ)
+    shares, freedom = [], 0.0
+    for seed in range(6):
+        patches = level_sets.patches(noisy(np.full((512, 512), 0.3), seed), "RGGB", low=-math.inf, high=1.0)
+        chosen, _ = level_sets.quietest(patches)
+        for _ in range(3):
+            sets, chosen = level_sets.measure(patches, chosen, *lines, low=-math.inf, high=1.0)
+        ratio = sets.share / (sets.signals @ lines[0] + sets.ones @ lines[1])
+        shares.append(np.average(ratio, weights=sets.freedom))
+        freedom += sets.freedom.sum()
+    spread = np.std(shares, ddof=1) / math.sqrt(len(shares))
+    assert spread < math.sqrt(2 / freedom)  # quiet patches overlap less than all do
+    assert abs(np.mean(shares) - 1) < 5 * spread < 0.012
 
 
-def test_standard_errors_are_not_too_wide() -> None:
-    """Over 16 frames: rms of the deviations in stated errors (by chance 0.60 to 1.41, in 98 of 100 tries)."""
-    lines = [estimate(noisy(gradient(0, 0.8, 256), seed)) for seed in range(16)]
-    for name, truth in (("shot", SHOT), ("read", READ)):
-        z = [(getattr(line, name) - truth) / getattr(line, f"{name}_error") for line in lines]
-        assert 0.5 < math.sqrt(np.mean(np.square(z))) < 1.6, name
+@pytest.mark.parametrize("cfa", ["W", cfa_cell.XTRANS, QUAD, "GMYC"])
+def test_every_kind_of_cell_is_taken(cfa: str) -> None:
+    found = estimate_mosaic(noisy(gradient(0, 0.8, 768), 1).astype(np.float32), cfa)
+    assert len(found) == len(cfa_cell.colors(cfa))
+    for one in found:
+        assert abs(error_at(one, 0.18)) < 0.05
+        assert abs(error_at(one, 0.5)) < 0.05
 
 
 @pytest.mark.parametrize("high", [1.0, 0.7])
 def test_clipped_pixels_do_not_lower_the_line(high: float) -> None:
     """A twentieth of the gradient lies above the plateau, as much again within the noise below it."""
     scene = gradient(0, high / 0.95)
-    line = estimate(np.minimum(noisy(scene, 1), high), high=high)
-    assert abs(line.shot - SHOT) < 5 * line.shot_error
-    assert abs(error_at(line, 0.18)) < 0.03
-    assert abs(error_at(line, high)) < 0.04
+    for one in estimate_mosaic(np.minimum(noisy(scene, 1), high), "RGGB", high=high):
+        assert abs(error_at(one, 0.18)) < 0.05
+        assert abs(error_at(one, high)) < 0.05
 
 
 def test_noise_cut_off_at_black_is_allowed_for() -> None:
     """Files without a black offset: half of the noise at black is gone, the line is not."""
-    scene = gradient(0, 0.05)
-    cut = np.maximum(noisy(scene, 2), 0)
-    told, untold = (estimate(cut, low=low).std(0) / math.sqrt(READ) - 1 for low in (0.0, -math.inf))
-    assert abs(told) < 0.1  # not chance but method: the median of half-clipped noise is not a normal one's
-    assert untold < -0.2
-
-
-def test_clipping_curves_are_those_of_clipped_noise() -> None:
-    """Against a simulation, from well below the bottom to well above the top; 10^6 draws, 5 standard errors."""
-    line, draws = estimating._Line(4e-3, 1e-4, np.eye(2)), 1_000_000
-    curves = estimating._clipping(line, 0.0, 1.0, 0.0)
-    for true in (0.0, 0.01, 0.5, 0.95, 1.0, 1.05):
-        z = np.random.default_rng(3).normal(size=draws)
-        std = math.sqrt(4e-3 * true + 1e-4)
-        seen = np.clip(true + std * z, 0, 1)
-        squares = (seen - seen.mean()) ** 2
-        mean = np.interp(true, curves.true, curves.seen)
-        share = np.interp(true, curves.true, curves.share)
-        assert abs(seen.mean() - mean) < 5 * seen.std() / 1e3 + 2e-5, true  # 2e-5: the curve is a table
-        assert abs(squares.mean() / std**2 - share) < 5 * squares.std() / std**2 / 1e3 + 1e-3, true
-
-
-def test_wavelet_is_orthonormal_and_blind_to_slopes() -> None:
-    low, high = estimating.LOWPASS, estimating.HIGHPASS
-    assert low @ low == pytest.approx(1, abs=1e-12)
-    assert high @ high == pytest.approx(1, abs=1e-12)
-    assert [low @ high, low[2:] @ low[:2], high[2:] @ high[:2]] == pytest.approx([0, 0, 0], abs=1e-12)
-    assert [high.sum(), high @ np.arange(4)] == pytest.approx([0, 0], abs=1e-12)
+    cut = np.maximum(noisy(gradient(0, 0.05), 2), 0)
+    told = estimate_mosaic(cut, "RGGB", low=0.0)
+    assert max(abs(one.std(0) / math.sqrt(READ) - 1) for one in told) < 0.2
+    assert max(abs(error_at(one, 0.05)) for one in told) < 0.05
 
 
 def test_flat_steps_are_told_apart_from_their_edges() -> None:
-    line = estimate(noisy(steps(), 4))
-    assert abs(error_at(line, 0.18)) < 0.03
-    assert abs(error_at(line, 0.5)) < 0.03
+    for one in estimate_mosaic(noisy(steps(), 4), "RGGB"):
+        assert abs(error_at(one, 0.18)) < 0.05
+        assert abs(error_at(one, 0.5)) < 0.05
 
 
 def test_texture_does_not_pass_for_noise() -> None:
@@ -110,84 +107,83 @@ def test_texture_does_not_pass_for_noise() -> None:
     scene = gradient(0.02, 0.7)
     texture = np.random.default_rng(5).normal(size=scene.shape) * 3 * np.sqrt(SHOT * scene + READ)
     texture[:128] = 0
-    signal = noisy(scene, 6) + texture
-    assert abs(error_at(estimate(signal), 0.18)) < 0.05
-    assert abs(error_at(estimate(signal), 0.5)) < 0.05
+    for one in estimate_mosaic(noisy(scene, 6) + texture, "RGGB"):
+        assert abs(error_at(one, 0.18)) < 0.05
+        assert abs(error_at(one, 0.5)) < 0.05
 
 
-def test_all_texture_errs_upward() -> None:
-    """What no estimator can know from one frame: texture like noise everywhere is noise."""
-    scene = gradient(0.02, 0.7)
-    both = noisy(noisy(scene, 5, 3 * SHOT, 3 * READ), 6)
-    assert 0.9 < error_at(estimate(both), 0.18) < 1.1  # sqrt(1 + 3) - 1
+def test_texture_that_lies_in_few_directions_is_seen_through() -> None:
+    """Stripes over the whole frame, with ten times the deviation of the noise: principal components leave them out."""
+    scene = gradient(0.1, 0.7)
+    stripes = 0.2 * np.sin(np.arange(512) * 2 * math.pi / 5.3)[:, None] * scene
+    for one in estimate_mosaic(noisy(scene + stripes, 7), "RGGB"):
+        assert abs(error_at(one, 0.18)) < 0.05
+
+
+def test_grain_that_grows_with_light_is_told_from_shot_noise_in_the_dark() -> None:
+    """White texture of 2 % contrast everywhere: at 0.18 two thirds of the noise, in the dark none."""
+    scene = np.tile(np.geomspace(0.002, 0.7, 1024), (768, 1))
+    grainy = scene * (1 + 0.02 * np.random.default_rng(8).normal(size=scene.shape))
+    for one in estimate_mosaic(noisy(grainy, 9, 1e-4, 1e-6), "RGGB"):
+        assert abs(error_at(one, 0.18, 1e-4, 1e-6)) < 0.06  # without a term for it 0.10; taken for noise 0.29
+
+
+def test_texture_like_noise_at_every_level_errs_upward() -> None:
+    """What no estimator can know from one frame."""
+    both = noisy(noisy(gradient(0.02, 0.7), 5, 3 * SHOT, 3 * READ), 6)
+    for one in estimate_mosaic(both, "RGGB"):
+        assert 0.85 < error_at(one, 0.18) < 1.1  # sqrt(1 + 3) - 1
 
 
 def test_coarse_quantization_counts_as_read_noise() -> None:
     step = math.sqrt(READ)
-    line = estimate(np.round(noisy(gradient(0, 0.5), 7) / step) * step)
-    assert abs(error_at(line, 0.18, read=READ + step**2 / 12)) < 0.03
+    found = estimate_mosaic(np.round(noisy(gradient(0, 0.5), 7) / step) * step, "RGGB")
+    for one in found:
+        assert abs(error_at(one, 0.18, read=READ + step**2 / 12)) < 0.05
 
 
-def test_planes_of_one_color_are_pooled() -> None:
-    first, second = noisy(gradient(0, 0.8), 8), noisy(gradient(0, 0.8), 9)
-    alone, both = estimate(first), estimate([first, second])
-    assert both.places > 1.7 * alone.places
-    assert both.shot_error < 0.85 * alone.shot_error  # 1 / sqrt(2) but for chance
+def test_a_color_that_the_camera_scaled_keeps_its_own_line() -> None:
+    """Gains of 1.3 and 0.8 before the file was written."""
+    scene, lines = gradient(0, 0.6, 768), {}
+    for i, (color, gain) in enumerate(zip("GBRG", (1.0, 0.8, 1.3, 1.0), strict=True)):
+        lines[color] = Noise(SHOT, READ).amplified(gain)
+        at = np.s_[i // 2 :: 2, i % 2 :: 2]
+        scene[at] = noisy(scene[at], 10 + i, *lines[color])
+    for color, one in zip("RGB", estimate_mosaic(scene, "GBRG"), strict=True):
+        assert abs(error_at(one, 0.3, *lines[color])) < 0.05, color
 
 
-@pytest.mark.parametrize("cfa", ["RGGB", "GBRG", "W"])
-def test_colors_of_a_mosaic_keep_their_own_lines(cfa: str) -> None:
-    shots = {"R": 5e-4, "G": 1e-3, "B": 2e-3, "W": 3e-3}
-    scene = gradient(0, 0.6, 768)
-    n = math.isqrt(len(cfa))
-    for i, color in enumerate(cfa):
-        at = np.s_[i // n :: n, i % n :: n]
-        scene[at] = noisy(scene[at], 10 + i, shot=shots[color])
-    order = "RGB" if n > 1 else "W"
-    lines = estimate_mosaic(scene.astype(np.float32), cfa)
-    assert len(lines) == len(order)
-    for color, line in zip(order, lines, strict=True):
-        assert abs(error_at(line, 0.3, shot=shots[color])) < 0.04, color
-
-
-def test_large_frames_are_sampled_from_top_to_bottom() -> None:
-    """The top third is nothing but texture; bands from all over find the rest."""
-    scene = np.full((2400, 1200), 0.3)
-    scene[:, :] = np.linspace(0, 0.8, 1200)
-    signal = noisy(scene, 11)
+def test_large_frames_are_sampled_all_over() -> None:
+    """The top third is nothing but texture; patches from all over find the rest."""
+    signal = noisy(np.tile(np.linspace(0, 0.8, 1200), (2400, 1)), 11)
     signal[:800] += np.random.default_rng(12).normal(0, 0.2, (800, 1200))
-    line = estimate(signal)
-    assert line.places < estimating.MOST / 4
-    assert abs(error_at(line, 0.18)) < 0.03
+    for one in estimate_mosaic(signal, "RGGB"):
+        assert one.patches < 30_000
+        assert abs(error_at(one, 0.18)) < 0.05
 
 
 def test_one_level_gives_its_noise_and_wide_errors() -> None:
-    line = estimate(noisy(np.full((256, 256), 0.3), 13))
-    assert abs(error_at(line, 0.3)) < 0.03
-    assert line.shot_error > 0.3 * SHOT
-    assert line.read_error > 3 * READ
+    for one in estimate_mosaic(noisy(np.full((256, 256), 0.3), 13), "RGGB"):
+        assert abs(error_at(one, 0.3)) < 0.08  # up to a twelfth of it passes for texture
+        assert one.shot_error > 0.07 * SHOT
+        assert one.read_error > 0.3 * READ
 
 
 @pytest.mark.parametrize(
     ("signal", "message"),
     [
-        (np.full((64, 64), 0.5), "no noise in the frame"),
-        (np.full((64, 64), 1.0), "not clipped throughout"),
-        (np.full((64, 64), 1.3), "not clipped throughout"),
-        (np.zeros((16, 400)), "24 x 24 or more, got .16, 400.; give a larger piece"),
-        (np.zeros((64, 64, 3)), r"is \(H, W\)"),
-        (np.where(np.eye(64) > 0, np.nan, 0.5), "64 of 4096 values are NaN or infinite; repair or crop"),
-        (np.where(np.eye(64) > 0, np.inf, 0.5), "64 of 4096 values are NaN or infinite"),
+        (np.full((96, 96), 0.5), "no noise in the frame"),
+        (np.full((96, 96), 1.0), "not clipped throughout"),
+        (np.full((96, 96), 1.3), "not clipped throughout"),
+        (np.zeros((16, 400)), "64 x 64 photosites or more, got 16 x 400; give a larger piece"),
+        (np.zeros((96, 96, 3)), "one frame at a time"),
+        (np.where(np.eye(96) > 0, np.nan, 0.5), "96 of 9216 values are NaN or infinite; repair or crop"),
+        (np.where(np.eye(96) > 0, np.inf, 0.5), "96 of 9216 values are NaN or infinite"),
     ],
 )
 def test_what_tells_nothing_is_refused(signal: Array, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        estimate(signal)
-
-
-def test_a_mosaic_of_three_dimensions_is_refused() -> None:
-    with pytest.raises(ValueError, match="one frame at a time"):
-        estimate_mosaic(np.zeros((3, 64, 64)), "RGGB")
+        estimate_mosaic(signal, "RGGB")
 
 
 def mosaic_of(path: Path) -> Array:
@@ -201,18 +197,61 @@ def mosaic_of(path: Path) -> Array:
     return mosaic
 
 
-@pytest.mark.data
-@pytest.mark.parametrize("clipped", [0.0, 0.05])
-def test_noise_of_pictures_at_mid_gray(data: Path, clipped: float) -> None:
-    """Four pictures at ISO 6400 and 25600 of a Sony A7S II (reference D6): median error within 12 %.
+def photon_noise(scene: Array, gain: float, read_std: float, seed: int) -> tuple[Array, float, float]:
+    """A 14-bit raw, black 512, of a scene with white at 1: the signal and its true shot and read."""
+    rng, levels = np.random.default_rng(seed), 16383 - 512
+    dn = rng.poisson(scene * levels / gain) * gain + rng.normal(0, read_std, scene.shape) + 512
+    signal = (np.clip(np.round(dn), 0, 16383) - 512) / levels
+    return signal, gain / levels, (read_std**2 + 1 / 12) / levels**2
 
-    These four are smooth ones: it guards against decay, and is not the figure of 12 pictures and ISO 1600 too.
-    """
-    errors = []
-    names = ["kodak/kodim03", "kodak/kodim15", "mcmaster/mcm03", "mcmaster/mcm16"]
-    for seed, (name, (gain, std)) in enumerate(product(names, [(6.1, 7.9), (24.5, 25.9)])):
+
+NAMES = (  # the first line of tools/bench_noise_estimate.py, which says how they were drawn
+    "kodak/kodim01", "kodak/kodim02", "kodak/kodim03", "kodak/kodim07", "kodak/kodim10", "kodak/kodim11",
+    "kodak/kodim17", "kodak/kodim21", "mcmaster/mcm03", "mcmaster/mcm09", "mcmaster/mcm15", "mcmaster/mcm17",
+)  # fmt: skip
+SENSORS = [(1.5301, 6.376), (6.1203, 7.153), (24.481, 25.953)]  # A7S II: DN/e-, DN rms with rows (sensors/)
+
+
+def errors(data: Path, clipped: float) -> Iterator[float]:
+    for number, name in enumerate(NAMES):
+        gain, std = SENSORS[number % 3]
         scene = mosaic_of(data / "pictures" / "bench" / f"{name}.webp")
         scene = scene / np.quantile(scene, 1 - clipped) if clipped else scene
-        signal, shot, read = photon_noise(scene, gain, std, seed)
-        errors += [abs(error_at(line, 0.18, shot, read)) for line in estimate_mosaic(signal, "RGGB")]
-    assert np.median(errors) < 0.12
+        signal, shot, read = photon_noise(scene, gain, std, number)
+        yield from (error_at(one, 0.18, shot, read) for one in estimate_mosaic(signal, "RGGB"))
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(("clipped", "most"), [(0.0, 0.10), (0.05, 0.17)])
+def test_noise_of_pictures_at_mid_gray(data: Path, clipped: float, most: float) -> None:
+    """Twelve pictures, each at ISO 1600, 6400 or 25600 (at all three: tools/bench_noise_estimate.py).
+
+    With 5 % clipped the aim is 10 % too, and is not reached: the scenes are brighter, and with them the grain of these
+    pictures, which is no noise of the sensor. Halved pictures reach it.
+    """
+    assert np.median(np.abs(list(errors(data, clipped)))) < most
+
+
+def shares(scene: Array, seed: int) -> tuple[Array, Array]:
+    """Level, and variance over the truth, of each level set of a noisy scene that is cut off at 1."""
+    lines = np.full(3, SHOT), np.full(3, READ)
+    patches = level_sets.patches(np.minimum(noisy(scene, seed), 1), "RGGB", low=-math.inf, high=1.0)
+    chosen, _ = level_sets.quietest(patches)
+    for _ in range(3):
+        sets, chosen = level_sets.measure(patches, chosen, *lines, low=-math.inf, high=1.0)
+    return sets.level, sets.share / (sets.signals @ lines[0] + sets.ones @ lines[1])
+
+
+def test_a_slope_is_no_noise_in_the_dark() -> None:
+    """From patch to patch the light grows by more than the noise at black; without slopes taken out it is 2, not 1."""
+    level, share = shares(gradient(0, 0.8), 14)
+    assert abs(share[level < 0.03].mean() - 1) < 0.15
+    assert abs(share.mean() - 1) < 0.04
+
+
+def test_levels_within_reach_of_the_plateau_are_left_out() -> None:
+    """Half of the frame lies two deviations below it: its patches that are not cut off have low noise by chance."""
+    scene = np.full((512, 512), 0.3)
+    scene[256:] = 1 - 2 * math.sqrt(SHOT + READ)
+    level, _ = shares(scene, 15)
+    assert level.max() < 1 - 3.5 * math.sqrt(SHOT + READ)
