@@ -7,12 +7,14 @@ if TYPE_CHECKING:
     from deepisp import batch as batch
     from deepisp.develop.pipeline import develop as develop
     from deepisp.develop.settings import Settings as Settings
+    from deepisp.picture.dng import write_dng as write_dng
+    from deepisp.picture.write import write as write
     from deepisp.raw.errors import DamagedFile as DamagedFile
     from deepisp.raw.errors import LimitReached as LimitReached
     from deepisp.raw.errors import RawError as RawError
     from deepisp.raw.errors import UnsupportedFile as UnsupportedFile
-    from deepisp.raw.headerless import Layout as Layout
     from deepisp.raw.image import RawImage as RawImage
+    from deepisp.raw.layout import Layout as Layout
     from deepisp.raw.limits import Limits as Limits
     from deepisp.raw.read import read as read
 
@@ -22,9 +24,11 @@ _HOME = {
     "read": "raw.read",
     "batch": "batch",
     "develop": "develop",  # the package itself, which can be called
+    "write_dng": "picture.dng",
+    "write": "picture.write",
     "Settings": "develop.settings",
     "RawImage": "raw.image",
-    "Layout": "raw.headerless",
+    "Layout": "raw.layout",
     "Limits": "raw.limits",
     "RawError": "raw.errors",
     "DamagedFile": "raw.errors",

@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 FLOORS = {
-    "sensor": 0, "networks": 0, "shipped": -1, "spaces": 0,
+    "sensor": 0, "networks": 0, "shipped": -1, "checked": -1, "spaces": 0,
     "raw": 1,
     "develop": 2, "burst": 2, "reconstruct": 2, "picture": 2,
     "data": 3, "calibrate": 3,

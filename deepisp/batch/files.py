@@ -1,14 +1,17 @@
-"""Which raw files a run reads, and where each picture goes. Looks at names only, opens no file."""
+"""Which raw files a run reads, and where each picture goes. Looks at names; of what may be bare sensor
+values or pictures, also at the layout beside it and at who made it."""
 
 import errno
 import itertools
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from deepisp.picture.formats import FORMATS
+from deepisp.picture.origin import settings_digest
 from deepisp.picture.safety import RAW_SUFFIXES
 
 # What a folder is searched for; a file that is named itself is always tried.
@@ -16,6 +19,8 @@ SEARCHED_SUFFIXES = RAW_SUFFIXES | {".fits", ".fit", ".fts"}
 # What macOS, Windows and Synology strew among photographs; macOS' "._photo.dng" is no photograph.
 _JUNK_FILES = frozenset({".ds_store", "thumbs.db", "desktop.ini"})
 _JUNK_FOLDERS = frozenset({"@eadir", "#recycle", "$recycle.bin", ".trashes"})
+# Bare sensor values: taken if a layout says what they mean. Pictures look the same, and no folder lacks those.
+BARE_SUFFIXES = frozenset({".npy", ".pgm", ".png", ".tif", ".tiff"})
 _LONGEST_NAME = 255  # bytes: NAME_MAX of Linux and macOS
 
 StrPath = str | os.PathLike[str]
@@ -43,31 +48,33 @@ class Job(NamedTuple):
     problem: OSError | None = None
 
 
-def gather(paths: Iterable[StrPath], *, recursive: bool = False) -> list[Source]:
+def gather(paths: Iterable[StrPath], *, recursive: bool = False, is_described: bool = False) -> list[Source]:
     """The raw files among `paths`, each once, in the order given; those of a folder by name.
 
     Args:
         paths: files, which are taken whatever they are called, and folders, of which raw files are.
         recursive: also take subfolders, which are kept below the output folder.
+        is_described: a layout is given: of folders, also take what may be bare sensor values. Without one, those that
+            have a layout beside them are taken. What deepisp itself has developed is not.
     """
     found = dict[str, Source]()
     for given in paths:
-        for source in _sources(os.fspath(given), recursive):
+        for source in _sources(os.fspath(given), recursive, is_described):
             found.setdefault(os.path.abspath(source.path), source)
     return list(found.values())
 
 
-def _sources(given: str, recursive: bool) -> Iterator[Source]:
+def _sources(given: str, recursive: bool, is_described: bool) -> Iterator[Source]:
     path = Path(given)
     if not given or not os.path.lexists(path):
         yield Source(path, problem=FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), given))
     elif path.is_dir():
-        yield from _inside(path, Path(), recursive)
+        yield from _inside(path, Path(), recursive, is_described)
     else:
         yield Source(path)
 
 
-def _inside(folder: Path, kept: Path, recursive: bool) -> Iterator[Source]:
+def _inside(folder: Path, kept: Path, recursive: bool, is_described: bool) -> Iterator[Source]:
     """Raw files of a folder, then those of its subfolders. Links to folders are not followed: they may circle."""
     try:
         with os.scandir(folder) as entries:
@@ -76,16 +83,66 @@ def _inside(folder: Path, kept: Path, recursive: bool) -> Iterator[Source]:
         yield Source(folder, kept, error)
         return
     for entry in names:
-        if _is_wanted(entry.name) and entry.is_file():
+        if _is_wanted(folder / entry.name, is_described) and entry.is_file():
             yield Source(folder / entry.name, kept)
     for entry in names:
-        if recursive and entry.is_dir(follow_symlinks=False) and entry.name.lower() not in _JUNK_FOLDERS:
-            yield from _inside(folder / entry.name, kept / entry.name, recursive)
+        if recursive and _is_subfolder(entry):
+            yield from _inside(folder / entry.name, kept / entry.name, recursive, is_described)
 
 
-def _is_wanted(name: str) -> bool:
-    is_junk = name.startswith("._") or name.lower() in _JUNK_FILES
-    return not is_junk and os.path.splitext(name)[1].lower() in SEARCHED_SUFFIXES
+def _is_wanted(path: Path, is_described: bool) -> bool:
+    suffix = path.suffix.lower()
+    if _is_junk(path.name) or suffix not in SEARCHED_SUFFIXES | BARE_SUFFIXES:
+        return False
+    if suffix in SEARCHED_SUFFIXES:
+        return True
+    return (is_described or _has_layout(path)) and settings_digest(path) is None
+
+
+def _has_layout(path: Path) -> bool:
+    """Whether a layout lies beside a file; a wrong one is one too, and its faults will be told."""
+    from deepisp.raw import layout
+    from deepisp.raw.errors import UnsupportedFile
+
+    try:
+        return layout.beside(path) is not None
+    except (UnsupportedFile, OSError):
+        return True
+
+
+def _is_junk(name: str) -> bool:
+    return name.startswith("._") or name.lower() in _JUNK_FILES
+
+
+def _is_subfolder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and entry.name.lower() not in _JUNK_FOLDERS
+
+
+def none_found(paths: Iterable[StrPath], *, recursive: bool = False) -> str:
+    """Why `gather` found no raw file in folders, and what to do, on one line.
+
+    Args:
+        paths: what `gather` was given.
+        recursive: whether it took subfolders.
+    """
+    suffixes, has_subfolders = Counter[str](), False
+    for path in paths:
+        for _, folders, names in os.walk(path):
+            suffixes.update(os.path.splitext(name)[1].lower() for name in names if not _is_junk(name))
+            has_subfolders = has_subfolders or bool(folders)
+            if not recursive:
+                break
+    what, remedies = "no raw file in it", list[str]()
+    if suffixes:
+        several = ", ".join(f"{suffix or 'none'} {count}" for suffix, count in suffixes.most_common(5))
+        count = suffixes.total()
+        what += f", {count} {'file' if count == 1 else 'files'} left out by suffix ({several})"
+        remedies.append(
+            "name them, or give --layout FILE.toml" if suffixes.keys() & BARE_SUFFIXES else "name them"
+        )
+    if has_subfolders and not recursive:
+        remedies.append("give -r for subfolders")
+    return f"{what} ({'; or '.join(remedies) or 'name another folder'})"
 
 
 def is_folder(output: StrPath, given: Sequence[StrPath]) -> bool:
@@ -97,6 +154,25 @@ def is_folder(output: StrPath, given: Sequence[StrPath]) -> bool:
     text = os.fspath(output)
     ends_so = text.endswith(("/", os.sep)) or not os.path.splitext(text)[1]
     return ends_so or len(given) > 1 or os.path.isdir(text) or any(os.path.isdir(one) for one in given)
+
+
+def check_output(output: StrPath, given: Sequence[StrPath]) -> None:
+    """Nothing, if `output` can be the name of a picture, or of a folder where one is needed.
+
+    Raises:
+        ValueError: it is empty, a suffix alone, or a picture's name for several files.
+    """
+    text, name = os.fspath(output), os.path.basename(output)
+    if not text:
+        raise ValueError("the output's name is empty; name a picture, or a folder")
+    if text.endswith(("/", os.sep)) or os.path.isdir(text):
+        return
+    if name.startswith(".") and name[1:].lower() in FORMATS:
+        raise ValueError(f"{text!r} is a suffix without a name; name a picture, or a folder and --format")
+    is_picture = os.path.splitext(text)[1].lower().lstrip(".") in FORMATS
+    if is_picture and (len(given) > 1 or any(os.path.isdir(one) for one in given)):
+        many = f"{len(given)} inputs" if len(given) > 1 else "a folder of raw files"
+        raise ValueError(f"{text!r} is a picture's name for {many}; end it with / for a folder")
 
 
 def assign(sources: Iterable[Source], output: StrPath, *, in_folder: bool, suffix: str = "jpg") -> list[Job]:
@@ -119,6 +195,18 @@ def assign(sources: Iterable[Source], output: StrPath, *, in_folder: bool, suffi
             taken.add(key(target))
         jobs.append(Job(source.path, target, source.problem))
     return jobs
+
+
+def places(job: Job) -> Iterator[Path]:
+    """Where the picture of a job in a folder may lie: its target first, then all names it might have had in other runs.
+
+    >>> places = places(Job(Path("a.nef"), Path("out/a.nef.jpg")))
+    >>> [next(places).name for _ in range(4)]
+    ['a.nef.jpg', 'a.jpg', 'a.nef.jpg', 'a.nef_1.jpg']
+    """
+    yield job.target
+    for name in _names(job.source, job.target.suffix.lstrip(".")):
+        yield job.target.with_name(name)
 
 
 def key(path: Path) -> str:

@@ -2,7 +2,7 @@
 
     paths ─ files.gather ─ files.assign ─ shard ─► jobs ─ threads: read (child process) ─ develop ─ write ─► records
 
-A picture that exists is left alone unless told otherwise, so the same call again does what is left to do.
+A picture of the same raw file is left alone unless told otherwise, so the same call again does what is left to do.
 """
 
 import os
@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from deepisp.batch import files, ready
 from deepisp.batch.files import Job, StrPath
+from deepisp.batch.places import Places
 from deepisp.batch.record import Record, Status
 from deepisp.batch.work import Options, Watch, Work
 from deepisp.develop.settings import Settings
@@ -22,7 +23,7 @@ from deepisp.picture.safety import Inputs, refuse_inputs
 from deepisp.raw.limits import Limits
 
 if TYPE_CHECKING:
-    from deepisp.raw.headerless import Layout
+    from deepisp.raw.layout import Layout
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def run(
         options: how to treat the files.
         limits: what reading one file may cost.
         layout: what bare sensor values mean, or the TOML file that says so.
-        report: a JSON Lines file; each record is added to it as its file finishes.
+        report: a JSON Lines file; each record is added to it when its picture is in its place.
         watch: called in this thread with each record as its file finishes, and with the number of files.
 
     Raises:
@@ -75,15 +76,19 @@ def run(
         KeyboardInterrupt: files in work are dropped; no part of a picture is left behind.
     """
     settings, options = settings or Settings(), options or Options()
-    every = _planned(inputs, output, settings, options)
+    every, in_folder = _planned(inputs, output, settings, options, is_described=layout is not None)
     matched = sum(not isinstance(job.problem, FileNotFoundError) for job in every)
     jobs = _shard(every, options)
     if report is not None:
-        refuse_inputs(Path(report), [job.source for job in every])
-    work = Work(jobs, settings, options, limits, loaded(layout))
-    if not options.dry_run and any(job.problem is None for job in jobs):
+        _check_report(Path(report), every, layout)
+    places = Places(every, in_folder=in_folder, on_exists=options.on_exists, digest=settings.digest())
+    work = Work(jobs, places, settings, options, limits, loaded(layout))
+    folders = {job.target.parent for job in jobs if job.problem is None}
+    if not options.dry_run and folders:
         ready.check_device(options.device)
-        ready.prepare_folders({job.target.parent for job in jobs if job.problem is None})
+        ready.check_folders(folders)
+        if report is not None and Path(report).parent in (*folders, Path(output)):
+            ready.make_folder(Path(report).parent)
     with _opened(report) as lines:
         records = work.run(lines, watch)
     unready = next((record.what for record in records if record.is_unready), "")
@@ -95,6 +100,8 @@ def plan(
     output: StrPath,
     settings: Settings | None = None,
     options: Options | None = None,
+    *,
+    layout: "Layout | StrPath | None" = None,
 ) -> list[Job]:
     """What `run` would deal with. Reads no file and writes none.
 
@@ -102,14 +109,23 @@ def plan(
         ValueError: what is asked makes no sense, or would destroy an input.
     """
     options = options or Options()
-    return _shard(_planned(inputs, output, settings or Settings(), options), options)
+    planned = _planned(inputs, output, settings or Settings(), options, is_described=layout is not None)
+    return _shard(planned[0], options)
 
 
 def _planned(
-    inputs: StrPath | Sequence[StrPath], output: StrPath, settings: Settings, options: Options
-) -> list[Job]:
-    """The jobs of all shards: names are told apart among all of them."""
+    inputs: StrPath | Sequence[StrPath],
+    output: StrPath,
+    settings: Settings,
+    options: Options,
+    *,
+    is_described: bool,
+) -> tuple[list[Job], bool]:
+    """The jobs of all shards, for names are told apart among all of them; and whether they go into a folder."""
     given = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
+    if not all(map(os.fspath, given)):
+        raise ValueError("the name of an input is empty; leave it out")
+    files.check_output(output, given)
     in_folder = files.is_folder(output, given)
     if not in_folder:
         files.check_suffix(output, options.format)
@@ -117,17 +133,28 @@ def _planned(
     known = formats.FORMATS[suffix] if in_folder else formats.of(Path(output))
     formats.check(known, bits=settings.bits, space=settings.color, height=1, width=1)
     _check_texts(settings)
-    sources = files.gather(given, recursive=options.recursive)
+    sources = files.gather(given, recursive=options.recursive, is_described=is_described)
     jobs = files.assign(sources, output, in_folder=in_folder, suffix=suffix)
     protected = Inputs.of(source.path for source in sources)
     for job in jobs:
         refuse_inputs(job.target, protected)
-    return jobs
+    return jobs, in_folder
 
 
 def _shard(jobs: list[Job], options: Options) -> list[Job]:
     first, step = options.shard or (1, 1)
     return jobs[first - 1 :: step]
+
+
+def _check_report(report: Path, jobs: list[Job], layout: "Layout | StrPath | None") -> None:
+    """Nothing, if adding lines to `report` harms neither what is read nor a picture, whichever name that will take."""
+    read = [job.source for job in jobs]
+    if isinstance(layout, (str, os.PathLike)):
+        read.append(Path(layout))
+    refuse_inputs(report, read)
+    suffix = os.path.splitext(os.path.realpath(report))[1].lower()
+    if suffix.lstrip(".") in formats.FORMATS:
+        raise ValueError(f"the report {str(report)!r} ends like a picture; name it .jsonl")
 
 
 def _check_texts(settings: Settings) -> None:
@@ -148,7 +175,7 @@ def loaded(layout: "Layout | StrPath | None") -> "Layout | None":
     """
     if not isinstance(layout, (str, os.PathLike)):
         return layout
-    from deepisp.raw.headerless import load_layout
+    from deepisp.raw.layout import load_layout
 
     try:
         return load_layout(Path(layout))

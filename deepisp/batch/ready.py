@@ -37,19 +37,45 @@ def check_device(device: str) -> None:
 
 
 def prepare_folders(folders: Iterable[Path]) -> None:
-    """Make the folders, try to write in each, and clear away what killed runs left there.
+    """Make the folders, and do what `check_folders` does.
+
+    Raises:
+        Unready: one cannot be made or written.
+    """
+    every = sorted(folders)
+    for folder in every:
+        make_folder(folder)
+    check_folders(every)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, if it is not there.
+
+    Raises:
+        Unready: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def check_folders(folders: Iterable[Path]) -> None:
+    """Try to write in each folder, or where it would be made, and clear away what killed runs left. Makes none.
 
     Raises:
         Unready: one cannot be made or written.
     """
     for folder in sorted(folders):
+        there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        probe = tempfile.TemporaryFile if there == folder else tempfile.TemporaryDirectory
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
+            with probe(dir=there):
                 pass
         except OSError as error:
             raise cannot_write(folder, error) from error
-        _clear(folder)
+        if there == folder:
+            _clear(folder)
 
 
 def _clear(folder: Path) -> None:

@@ -18,7 +18,7 @@ _REMEDIES = {
     errno.ENOENT: "check the path",
     errno.EACCES: "ask for the right to read it",
     errno.EPERM: "ask for the right to read it",
-    errno.EEXIST: "choose --on-exists skip, overwrite or rename",
+    errno.EEXIST: "move it away, or choose another --on-exists",
     errno.EIO: "the disk may be failing; copy the file from the camera again",
     errno.EMFILE: "raise ulimit -n or lower --jobs",
     errno.ENAMETOOLONG: "give it a shorter name",
@@ -34,12 +34,12 @@ class Record:
 
     Attributes:
         input: the raw file.
-        output: its picture; of a failed or planned one the path where it would be.
+        output: its picture; of a planned or failed one the path where it is or was to be.
         status: "skipped" if the picture existed and was kept.
         error: kind of the failure, the exception's name; "" if none.
         what: one line: what is wrong and what to do; "" if nothing.
         seconds: wall time.
-        sha256: of the picture's file, if this run wrote it.
+        sha256: of the picture's file, if this run wrote it; of a kept one only for a report, as it takes time.
         version: of deepisp.
         settings: how it was to be rendered.
         digest: of `settings`, as the picture's metadata hold it.
@@ -88,7 +88,9 @@ def what(error: Exception) -> str:
     'No such file or directory (check the path)'
     """
     match error:
-        case RawError() | Unready() | ValueError():
+        case RawError():
+            text = error.line
+        case Unready() | ValueError():
             text = str(error)
         case MemoryError():
             text = _MEMORY

@@ -2,39 +2,24 @@
 
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from typing import Any, NoReturn
 
 import click
 
-# Verb: what `deepisp --help` says of it. Its module is deepisp.cli.VERB, the command there has the verb's name.
+from deepisp.cli.lazy import LazyGroup
+
 VERBS = {
     "info": "What raw files say: levels, CFA, color, noise.",
     "develop": "Raw files to pictures.",
+    "calibrate": "A camera's own frames: its noise, its shading, its colors.",
+    "simulate": "Pictures to the numbers that a sensor might have given.",
     "demo": "A noisy raw file, made here and developed.",
 }
 _OLDEST_LIBRAW = (0, 22, 2)  # earlier ones read past their buffers: LibRaw's changelog of 0.22.2
 
 
-class LazyGroup(click.Group):
-    """Verbs whose modules wait to be called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All verbs, in the order of `VERBS`."""
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The verb's command, from its module."""
-        if cmd_name not in VERBS:
-            return None
-        command = getattr(import_module(f"deepisp.cli.{cmd_name}"), cmd_name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of verbs, without loading any."""
-        with formatter.section("Verbs"):
-            formatter.write_dl(list(VERBS.items()))
+class Program(LazyGroup):
+    """All verbs, and how the process ends."""
 
     def main(
         self, args: Sequence[str] | None = None, prog_name: str | None = None, *_: Any, **extra: Any
@@ -44,7 +29,7 @@ class LazyGroup(click.Group):
 
         extra["standalone_mode"] = False
         words = sys.argv[1:] if args is None else list(args)
-        call = lambda: super(LazyGroup, self).main(words, prog_name or "deepisp", **extra)  # noqa: E731
+        call = lambda: super(Program, self).main(words, prog_name or "deepisp", **extra)  # noqa: E731
         code = outcome.guarded(call, debug="--debug" in words)
         outcome.leave(code)
         raise AssertionError  # `leave` does not come back
@@ -70,7 +55,9 @@ def _version(ctx: click.Context, _: click.Parameter, is_asked: bool) -> None:
     ctx.exit(0)
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Program, package=__name__, verbs=VERBS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--version",
     is_flag=True,

@@ -35,8 +35,8 @@ def demo(output: str, debug: bool) -> int:
     ready.prepare_folders([folder])
     photograph = _photograph()
     original, raw_file, developed = (folder / name for name in ("original.png", "noisy.dng", "developed.png"))
-    write(original, photograph, space="srgb")
-    write_dng(raw_file, simulate(photograph, seed=1), preview=photograph[::4, ::4])
+    write(photograph, original, space="srgb")
+    write_dng(simulate(photograph, seed=1), raw_file, preview=photograph[::4, ::4])
     _develop(raw_file, developed)
     for path, what in (
         (original, "photograph"),
@@ -61,48 +61,35 @@ def _develop(raw_file: Path, picture: Path) -> None:
 def simulate(photograph: "NDArray[np.uint8]", *, seed: int) -> "RawImage":
     """The raw image of a camera that sees the photograph: an RGGB mosaic with shot and read noise.
 
-    The camera's filters are sRGB's primaries, each with its own sensitivity. Photons are Poisson distributed,
-    read noise is Gaussian; both are what DNG's NoiseProfile says of the file.
+    The camera's filters are sRGB's primaries, each with its own sensitivity. The photograph's tones are taken for the
+    scene's, and its white for the white level, so that a plain rendering gives it back.
 
     Args:
-        photograph: (H, W, 3), sRGB, both sides even.
+        photograph: (H, W, 3), sRGB.
         seed: of the noise.
     """
+    from dataclasses import replace
+
     import numpy as np
 
     from deepisp import spaces
-    from deepisp.raw.image import ColorCalibration, Exif, Noise, RawImage
-    from deepisp.sensor import cfa
+    from deepisp.data import camera, simulate
+    from deepisp.raw.image import Noise
 
-    neutral = np.array(_NEUTRAL)
-    camera = spaces.decode(photograph / np.float64(255), "srgb") * neutral
-    color = np.tile(cfa.indices("RGGB"), (photograph.shape[0] // 2, photograph.shape[1] // 2))
-    signal = np.take_along_axis(camera, color[..., None], axis=2)[..., 0]
-    random = np.random.default_rng(seed)
-    electrons = random.poisson(signal * _FULL_WELL_E) + random.normal(0, _READ_STD_E, signal.shape)
-    values = np.rint(_BLACK + electrons / _FULL_WELL_E * (_WHITE - _BLACK))
-    xyz_to_camera = neutral[:, None] * np.linalg.inv(spaces.rgb_to_xyz("srgb"))
-    return RawImage(
-        mosaic=np.clip(values, 0, _WHITE).astype(np.uint16),
-        cfa="RGGB",
-        black_level=np.full((2, 2), float(_BLACK)),
-        white_level=np.full((2, 2), float(_WHITE)),
-        as_shot_neutral=neutral,
-        calibrations=(ColorCalibration(xyz_to_camera, illuminant=21),),
-        noise=(Noise(1 / _FULL_WELL_E, (_READ_STD_E / _FULL_WELL_E) ** 2),) * 3,
-        maker="deepisp",
-        model="demo",
-        exif=Exif(),
+    line = Noise(1 / _FULL_WELL_E, (_READ_STD_E / _FULL_WELL_E) ** 2)
+    matrix = np.array(_NEUTRAL)[:, None] * np.linalg.inv(spaces.rgb_to_xyz("srgb"))
+    demo = replace(
+        camera.of_noise(line, black_level=_BLACK, white_level=_WHITE), xyz_to_camera=matrix, model="demo"
     )
+    scene = simulate.Scene(is_toned=False, keeps_highlights=False, brightness=1.0)
+    return simulate.raw(photograph, camera=demo, cfa="RGGB", seed=seed, scene=scene).raw
 
 
 def _photograph() -> Any:
-    """(H, W, 3) uint8, sides even: what tiles with the CFA."""
+    """(H, W, 3) uint8."""
     import numpy as np
     from matplotlib import cbook
     from PIL import Image
 
     with Image.open(cbook.get_sample_data(_PHOTOGRAPH, asfileobj=False)) as picture:
-        pixels = np.asarray(picture.convert("RGB"))
-    height, width = (side // 2 * 2 for side in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[:height, :width])
+        return np.array(picture.convert("RGB"))

@@ -1,14 +1,15 @@
 """`deepisp develop`: raw files to pictures."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, get_args
 
 import click
 
 from deepisp import batch
-from deepisp.batch import Options, Record, Summary, Watch
+from deepisp.batch import Options, Record, Watch, files
 from deepisp.batch.record import Status
 from deepisp.cli import options, outcome, say
 from deepisp.develop.settings import Settings
@@ -42,12 +43,7 @@ def develop(
     deepisp develop shoot/ -r -o out/ --ev 0.5
     """
     asked = options.build(Options, given)
-    with _progress(hidden=quiet) as advance:
-
-        def watch(record: Record, total: int) -> None:
-            _tell(record, quiet=quiet, debug=debug)
-            advance(record, total)
-
+    with _told(quiet=quiet, debug=debug) as watch:
         summary = batch.run(
             raw,
             output,
@@ -59,9 +55,9 @@ def develop(
             watch=watch,
         )
     if not summary.matched and not summary.total:
-        say.error(raw[0], outcome.NO_RAW)
+        say.error(raw[0], files.none_found(raw, recursive=asked.recursive))
     elif not quiet:
-        _sum_up(summary)
+        _sum_up(summary.records, summary.total)
     if summary.unready:
         return outcome.UNREADY
     return outcome.code(failed=summary.count("failed"), total=summary.total, matched=summary.matched)
@@ -80,13 +76,36 @@ def _tell(record: Record, *, quiet: bool, debug: bool) -> None:
         say.data(f"{say.one_line(record.input)} -> {say.one_line(record.output)}{mark}")
 
 
-def _sum_up(summary: Summary) -> None:
+def _sum_up(records: Sequence[Record], total: int, rest: str = "not begun") -> None:
     """One line on stderr for many files, or where something else than a picture came of a file."""
-    counts = {status: summary.count(status) for status in get_args(Status)}
-    if summary.total > 1 or counts["skipped"]:
-        words = [f"{count} {status}" for status, count in counts.items() if count]
-        left = summary.total - len(summary.records)
-        say.note(", ".join([*words, *([f"{left} not begun"] if left else [])]) or "nothing to do")
+    counts = Counter[Status](record.status for record in records)
+    if total > 1 or counts["skipped"]:
+        words = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
+        left = total - len(records)
+        say.note(", ".join([*words, *([f"{left} {rest}"] if left else [])]))
+    elif not total:
+        say.note("no file for this shard")
+
+
+@contextmanager
+def _told(*, quiet: bool, debug: bool) -> Iterator[Watch]:
+    """Tells of each file as it finishes; and what was done, if the run is broken off."""
+    seen, most = list[Record](), 0
+    try:
+        with _progress(hidden=quiet) as advance:
+
+            def watch(record: Record, total: int) -> None:
+                nonlocal most
+                most = total
+                seen.append(record)
+                _tell(record, quiet=quiet, debug=debug)
+                advance(record, total)
+
+            yield watch
+    except BaseException:
+        if seen and not quiet:
+            _sum_up(seen, most, "left")
+        raise
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import json
 import math
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,10 +11,13 @@ import click
 from deepisp.cli import options, outcome, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deepisp.batch.files import Source
     from deepisp.raw.headerless import Layout
     from deepisp.raw.image import Area, ColorCalibration, RawImage
     from deepisp.raw.limits import Limits
+    from deepisp.sensor.profile import Profile
 
 # EXIF LightSource and DNG CalibrationIlluminant (CIPA DC-008-2019, LightSource).
 _LIGHTS = {
@@ -28,20 +33,39 @@ _LIGHTS = {
 @click.option("--json", "as_json", is_flag=True, help="one JSON object per file, one per line")
 @click.option("-r", "--recursive", is_flag=True, help="also take the subfolders of folders")
 @click.option("--layout", type=click.Path(), help="TOML file that says what bare sensor values mean")
+@click.option("--noise", type=click.Path(), help="a profile of your own (TOML), to compare with")
+@click.option(
+    "--estimate/--no-estimate", default=True, help="also estimate the noise from the picture itself"
+)
 @options.limits
 @click.option("--debug", is_flag=True, help="show where a failure came from")
 def info(
-    *, raw: tuple[str, ...], as_json: bool, recursive: bool, layout: str | None, debug: bool, **given: Any
+    *,
+    raw: tuple[str, ...],
+    as_json: bool,
+    recursive: bool,
+    layout: str | None,
+    noise: str | None,
+    estimate: bool,
+    debug: bool,
+    **given: Any,
 ) -> int:
-    """What raw files say: size, CFA, levels, color matrices, noise, exposure."""
+    """What raw files say: size, CFA, levels, color matrices, noise, exposure.
+
+    \b
+    Where the noise comes from, in this order: --noise FILE, the file's own NoiseProfile, the camera's shipped
+    profile at the ISO, an estimate from the picture. The first is taken; the others are shown beside it.
+    """
     from deepisp import batch
     from deepisp.batch import files
+    from deepisp.sensor import profile
 
     limits, known = options.limits_of(given), batch.loaded(layout)
-    found = files.gather(raw, recursive=recursive)
+    own = None if noise is None else profile.load(Path(noise))
+    found = files.gather(raw, recursive=recursive, is_described=known is not None)
     failed = 0
     for place, source in enumerate(found):
-        told = _told(source, limits, known, debug=debug)
+        told = _told(source, partial(describe, own=own, estimate=estimate), limits, known, debug=debug)
         failed += told is None
         if told is not None and as_json:
             say.data(json.dumps(told, allow_nan=False))
@@ -49,12 +73,17 @@ def info(
             say.data(("\n" if place else "") + _text(told))
     matched = sum(not isinstance(source.problem, FileNotFoundError) for source in found)
     if not found:
-        say.error(raw[0], outcome.NO_RAW)
+        say.error(raw[0], files.none_found(raw, recursive=recursive))
     return outcome.code(failed=failed, total=len(found), matched=matched)
 
 
 def _told(
-    source: "Source", limits: "Limits", layout: "Layout | None", *, debug: bool
+    source: "Source",
+    tell: "Callable[[RawImage], dict[str, Any]]",
+    limits: "Limits",
+    layout: "Layout | None",
+    *,
+    debug: bool,
 ) -> dict[str, Any] | None:
     """What a file says, or None after the complaint that it says nothing."""
     from deepisp.batch.record import failure
@@ -63,7 +92,7 @@ def _told(
     try:
         if source.problem is not None:
             raise source.problem
-        return describe(read(source.path, limits=limits, layout=layout)) | {"path": str(source.path)}
+        return tell(read(source.path, limits=limits, layout=layout)) | {"path": str(source.path)}
     except Exception as error:
         found = failure(error)
         say.error(source.path, found["what"])
@@ -72,11 +101,18 @@ def _told(
         return None
 
 
-def describe(raw: "RawImage") -> dict[str, Any]:
+def describe(raw: "RawImage", *, own: "Profile | None" = None, estimate: bool = False) -> dict[str, Any]:
     """What is known of a raw image, as JSON has it. Lists of levels follow the cell at the array's corner; what is not
-    known is null."""
+    known is null.
+
+    Args:
+        raw: from `deepisp.read`.
+        own: the user's profile of the camera, whose noise comes first.
+        estimate: whether to look for noise in the picture too.
+    """
     height, width = raw.data.shape[:2]
     opcodes, doubts = _opcodes(raw)
+    noise = _noise(raw, own, estimate=estimate)
     told = {
         "path": str(raw.path),
         "maker": raw.maker,
@@ -104,7 +140,9 @@ def describe(raw: "RawImage") -> dict[str, Any]:
         "analog_balance": _numbers(raw.analog_balance),
         "baseline_exposure_ev": raw.baseline_exposure_ev,
         "calibrations": [_calibration(one) for one in raw.calibrations],
-        "noise": None if raw.noise is None else [one._asdict() for one in raw.noise],
+        "noise": noise[0]["noise"] if noise else None,
+        "noise_source": noise[0]["source"] if noise else None,
+        "noise_sources": noise,
         "iso": raw.exif.iso,
         "exposure_s": raw.exif.exposure_s,
         "aperture": raw.exif.aperture,
@@ -112,10 +150,26 @@ def describe(raw: "RawImage") -> dict[str, Any]:
         "lens": raw.exif.lens,
         "taken": raw.exif.taken,
         "opcodes": opcodes,
-        "warnings": [*raw.warnings, *doubts],
+        "warnings": [*raw.warnings, *doubts, *(one["warning"] for one in noise[:1] if one["warning"])],
     }
     finite: dict[str, Any] = _finite(told)
     return finite
+
+
+def _noise(raw: "RawImage", own: "Profile | None", *, estimate: bool) -> list[dict[str, Any]]:
+    """What each source says of the noise, best first, and its deviation at mid-gray over the first one's."""
+    from deepisp.develop import noise_source
+
+    found = list(noise_source.sources(raw, own, estimate=estimate))
+    return [
+        {
+            "source": one.origin,
+            "noise": [line._asdict() for line in one.noise],
+            "ratio": noise_source.ratio(one, found[0]),
+            "warning": one.warning,
+        }
+        for one in found
+    ]
 
 
 def _opcodes(raw: "RawImage") -> tuple[dict[str, list[str]], list[str]]:
@@ -191,6 +245,7 @@ def _text(told: dict[str, Any]) -> str:
         )
     for color, noise in zip(channels, told["noise"] or [], strict=False):
         lines[f"noise of {color}"] = f"shot {noise['shot']:.4g}, read {noise['read']:.4g}"
+    lines["noise from"] = _origins(told["noise_sources"])
     for name, names in told["opcodes"].items():
         lines[f"opcode {name.replace('_', ' ')}"] = ", ".join(names)
     lines["warning"] = "; ".join(told["warnings"])
@@ -198,6 +253,14 @@ def _text(told: dict[str, Any]) -> str:
     width = max(map(len, shown))
     body = [f"  {name:{width}}  {say.one_line(text)}" for name, text in shown.items() if text]
     return "\n".join([say.one_line(told["path"]), *body])
+
+
+def _origins(sources: list[dict[str, Any]]) -> str:
+    """Which source the noise is from, and how far the others are off."""
+    if not sources:
+        return ""
+    others = [f"{one['source']} says {one['ratio']:.2g} times as much" for one in sources[1:] if one["ratio"]]
+    return f"{sources[0]['source']}" + (f"; at mid-gray {', '.join(others)}" if others else "")
 
 
 def _level(cell: Any) -> str:

@@ -8,6 +8,7 @@ import click
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from deepisp import checked
 from deepisp.raw.limits import LIMITS, Limits
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -20,6 +21,9 @@ _NAMES = {
     "timeout_s": ("--timeout",),
     "max_memory_mib": ("--max-memory",),
 }
+
+# What pydantic calls a bound, in words.
+_BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
 
 
 class Shard(click.ParamType[tuple[int, int]]):
@@ -63,12 +67,9 @@ def build(model: type[Model], given: dict[str, Any], start: Model | None = None)
     values |= {name: given[name] for name in model.model_fields if given.get(name) is not None}
     try:
         return model(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = _flags(str(first["loc"][0]))[-1]
-        text = first["msg"].removeprefix("Value error, ")
-        got = "" if "got" in text else f", got {first['input']!r}"
-        raise click.UsageError(f"{name}: {text}{got}") from error
+    except (ValidationError, checked.Wrong) as error:
+        faults = error.faults if isinstance(error, checked.Wrong) else checked.faults(error, model)
+        raise click.UsageError("; ".join(one.line(_flags(one.name)[-1]) for one in faults)) from error
 
 
 def limits(command: Any) -> Any:
@@ -100,15 +101,24 @@ def _type(annotation: Any, choices: Collection[str] | None) -> Any:
     if get_origin(annotation) in (Union, types.UnionType):
         annotation = next(one for one in get_args(annotation) if one is not type(None))
     if choices is not None:
-        return click.Choice(list(choices))
+        return click.Choice(list(choices), case_sensitive=False)
     if get_origin(annotation) is Literal:
-        return click.Choice(get_args(annotation))
+        return click.Choice(get_args(annotation), case_sensitive=False)
     if get_origin(annotation) is tuple:
         return Shard()
     return annotation
 
 
 def _sentence(field: FieldInfo) -> str:
-    text = field.description or ""
     has_default = field.default is not None and not isinstance(field.default, bool)
-    return f"{text}  [default: {field.default}]" if has_default else text
+    facts = [f"default: {field.default}"] if has_default else []
+    facts += [_range(field)] if _range(field) else []
+    return f"{field.description or ''}  [{'; '.join(facts)}]" if facts else field.description or ""
+
+
+def _range(field: FieldInfo) -> str:
+    """What the model allows of a number, in words; "" if all."""
+    bounds = {name: getattr(one, name) for one in field.metadata for name in _BOUNDS if hasattr(one, name)}
+    if "ge" in bounds and "le" in bounds:
+        return f"{bounds['ge']:g} to {bounds['le']:g}"
+    return ", ".join(f"{_BOUNDS[name]} {bound:g}" for name, bound in bounds.items())

@@ -23,7 +23,6 @@ CODES = (
     "Exit codes: 0 done (skipped files too), 1 some files failed, 2 wrong usage, 3 nothing matched, 4 all files "
     "failed, 5 no device, space, right to write or codec, 130 interrupted, 143 terminated."
 )
-NO_RAW = "no raw file in it (name the files themselves, or give -r for subfolders)"
 
 
 class Ended(BaseException):

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp import spaces
-from deepisp.develop import frame, highlights, kernels, lens, output, tone
+from deepisp.develop import frame, highlights, kernels, output, tone
 from deepisp.develop.demosaic import methods
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan, sample_mosaic
+from deepisp.develop.shading import GainGrid
 from deepisp.sensor import cfa as cfa_cell
 
 _ROWS = 8 * cfa_cell.WHOLE  # of a band; its halo, of 8 to 12 rows on each side, is then a tenth of the work
@@ -30,10 +31,10 @@ def render(plan: Plan, *, threads: int | None = None) -> NDArray[Any]:
     threads = threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         source = _Linear(plan) if not plan.cfa else _Mosaic(plan)
-        return _develop(plan, source, pool)
+        return _develop(plan, source, pool, threads)
 
 
-def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor) -> NDArray[Any]:
+def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor, threads: int) -> NDArray[Any]:
     """Straight from bands to the picture, unless something needs the whole of the linear light first."""
     block, crop = source.method.block, plan.crop
     top, left, height, width = (n // block for n in (crop.top, crop.left, crop.height, crop.width))
@@ -55,7 +56,7 @@ def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor) 
 
     _each_band(0, whole.shape[1], block, pool, collect)
     if plan.after:
-        whole = lens.apply_exact(whole, plan.after, pixel_aspect=plan.pixel_aspect)
+        whole = plan.with_list_3(whole, threads=threads)
     planes = frame.resize(whole[:, top : top + height, left : left + width], *size)
     _each_band(0, size[0], 1, pool, lambda start, stop: finish(_with_room(planes[:, start:stop]), start))
     return finish.out
@@ -89,10 +90,11 @@ class _Mosaic:
         self._period = n
         self._left = padding_indices(-self.method.halo, 0, self.width, n)
         self._right = padding_indices(self.width, self.width + self.method.halo, self.width, n)
-        self._levels = plan.clip_levels.astype(np.float32)
+        self._levels = plan.mosaic_levels.astype(np.float32)
         self._offsets = np.zeros(self.channels, np.float32)
-        if plan.settings.highlights == "reconstruct" and self.channels > 1:
-            self._offsets[:] = highlights.opposed_offsets(sample_mosaic(plan), pattern, plan.clip_levels)
+        self._reconstructs = plan.highlights == "reconstruct" and self.channels > 1
+        if self._reconstructs:
+            self._offsets[:] = highlights.opposed_offsets(sample_mosaic(plan), pattern, plan.mosaic_levels)
 
     def planes(self, start: int, stop: int) -> Planes:
         """(3 or more, h, W) balanced colors of rows `start` to `stop`; overwritten by this thread's next call."""
@@ -102,26 +104,25 @@ class _Mosaic:
             self._scratch, "planes", (max(3, self.channels), (stop - start) // block, self.width // block)
         )
         self.method.fill(padded, out[: self.channels])
-        if self.plan.settings.highlights == "blend":
-            _blend(out[: self.channels], self.plan.ceiling)
+        if self.plan.blend_ceiling is not None:
+            _blend(out[: self.channels], self.plan.blend_ceiling)
         return out
 
     def _padded(self, start: int, stop: int) -> Planes:
         halo, plan = self.method.halo, self.plan
-        rows = padding_indices(start - halo, stop + halo, self.height, self._period)
+        margin = highlights.REACH if self._reconstructs else 0
+        first = start - halo - margin
+        rows = padding_indices(first, stop + halo + margin, self.height, self._period)
         band = _room(self._scratch, "band", (len(rows), self.width))
         kernels.balance_rows(plan.values, rows, self._black, self._scale, plan.signal_ceiling, band)
-        if plan.settings.highlights == "reconstruct" and self.channels > 1:
+        if self._reconstructs:
             raised, pattern = (
                 _room(self._scratch, "raised", band.shape),
-                np.roll(plan.pattern, halo - start, axis=0),
+                np.roll(plan.pattern, -first, axis=0),
             )
             kernels.reconstruct_rows(band, pattern, self._levels, self._offsets, raised)
-            band = raised
-        if plan.grid is not None:
-            grid = plan.grid
-            nodes = np.array([grid.row_origin, grid.row_step, grid.column_origin, grid.column_step])
-            kernels.lens_rows(band, rows, grid.gains, grid.ceiling, nodes, plan.signal_ceiling)
+            band, rows = raised[margin:-margin], rows[margin:-margin]
+        self._shade(band, rows)
         if not halo:
             return band
         padded = _room(self._scratch, "padded", (len(rows), self.width + 2 * halo))
@@ -129,6 +130,17 @@ class _Mosaic:
         padded[:, :halo] = band[:, self._left]
         padded[:, -halo:] = band[:, self._right]
         return padded
+
+    def _shade(self, band: Planes, rows: NDArray[np.intp]) -> None:
+        """Lens gains on a band, in place."""
+        plan, shading = self.plan, self.plan.shading
+        if isinstance(shading, GainGrid):
+            nodes = np.array(
+                [shading.row_origin, shading.row_step, shading.column_origin, shading.column_step]
+            )
+            kernels.lens_rows(band, rows, shading.gains, shading.ceiling, nodes, plan.signal_ceiling)
+        elif shading is not None:
+            _shade(band, plan, rows)
 
 
 class _Linear:
@@ -148,10 +160,11 @@ class _Linear:
         )
         light = ((self.plan.values[start:stop] - black) * scale).astype(np.float32).transpose(2, 0, 1)
         planes = np.ascontiguousarray(light)
-        if self.plan.settings.highlights == "clip":
-            np.minimum(planes, np.float32(self.plan.ceiling), out=planes)
-        elif self.plan.settings.highlights == "blend":
-            _blend(planes, self.plan.ceiling)
+        np.minimum(planes, np.float32(self.plan.signal_ceiling), out=planes)
+        if self.plan.shading is not None:
+            _shade(planes, self.plan, np.arange(start, stop))
+        if self.plan.blend_ceiling is not None:
+            _blend(planes, self.plan.blend_ceiling)
         block = self.method.block
         out = np.empty((3, (stop - start) // block, self.width // block), np.float32)
         self.method.fill(planes, out)
@@ -211,6 +224,14 @@ def _blend(planes: Planes, ceiling: float) -> None:
     lost = np.maximum(planes - np.float32(ceiling), 0)
     if lost.any():
         planes += lost.mean(axis=0) - lost
+
+
+def _shade(light: Planes, plan: Plan, rows: NDArray[np.intp]) -> None:
+    """Lens gains on rows of a mosaic or of planes, in place; clipped light of all colors ends at the least of them."""
+    gains, lowest = plan.shading_rows(rows)
+    light *= gains
+    if plan.signal_ceiling < math.inf:
+        np.minimum(light, lowest * np.float32(plan.signal_ceiling), out=light)
 
 
 def _with_room(planes: Planes) -> Planes:

@@ -13,6 +13,8 @@ _UPRIGHT = {
     5: (True, False, False), 6: (True, False, True), 7: (True, True, True), 8: (True, True, False),
 }  # fmt: skip
 
+_ASPECTS = 0.5, 2.0  # LibRaw knows cameras from 0.5 (Nikon D1X) to 1.53 (Kodak DC120)
+
 
 def orient(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """The picture upright, (H, W, ...): a view where possible.
@@ -23,6 +25,17 @@ def orient(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     transpose, flip_rows, flip_columns = _UPRIGHT[orientation]
     turned = pixels.swapaxes(0, 1) if transpose else pixels
     return turned[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
+
+
+def plausible_aspect(aspect: float) -> tuple[float, tuple[str, ...]]:
+    """The pixel aspect of a file, or 1 and a warning where no camera has such pixels.
+
+    >>> plausible_aspect(1.5346)[0], plausible_aspect(300.0)[0]
+    (1.5346, 1.0)
+    """
+    if _ASPECTS[0] <= aspect <= _ASPECTS[1]:
+        return aspect, ()
+    return 1.0, (f"pixels {aspect:g} times as wide as high are not credible; taken for square",)
 
 
 def target_size(height: int, width: int, *, aspect: float, longest: int | None) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
+REACH = 1  # photosites on each side that `reconstruct` looks at
 NEAR = 0.99  # of the saturation level counts as clipped: noise on the plateau reaches below it
 
 

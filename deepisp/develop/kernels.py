@@ -15,9 +15,10 @@ from deepisp.develop import compiled
 from deepisp.develop.highlights import NEAR
 from deepisp.develop.lens_kernels import gain_row
 from deepisp.develop.output_kernels import encode, finite, gamut_map, quantize
-from deepisp.develop.tone import GRAY
+from deepisp.develop.tone import GRAY, PALE
 
 _ZERO, _ONE, _TINY, _GRAY = np.float32(0), np.float32(1), np.float32(1e-30), np.float32(GRAY)
+_PALE = np.float32(PALE)
 
 _kernel = compiled.kernel(fastmath={"contract", "arcp", "nsz"})  # NaN and infinity stay what they are
 
@@ -74,6 +75,7 @@ def lens_rows(
     """
     m = round(math.sqrt(len(grids)))
     width = band.shape[1]
+    is_ended = ceiling < np.inf  # a gain of 0 times infinity would be no number
     top, gain = np.empty(width, np.float32), np.empty(width, np.float32)
     for i in range(len(rows)):
         row = nodes[0] + rows[i] * nodes[1]
@@ -84,7 +86,8 @@ def lens_rows(
             gain_row(grid, row, nodes[2] + first * nodes[3], nodes[3] * m, part)
             for k in range(len(part)):
                 j = first + k * m
-                band[i, j] = min(band[i, j] * part[k], top[j] * np.float32(ceiling))
+                lit = band[i, j] * part[k]
+                band[i, j] = min(lit, top[j] * np.float32(ceiling)) if is_ended else lit
 
 
 @_kernel
@@ -151,8 +154,12 @@ def _tone_row(rgb: NDArray[np.float32], ends: NDArray[np.float32], curve: NDArra
         high[j] = max(max(red[j], green[j]), blue[j])
         low[j] = min(min(red[j], green[j]), blue[j])
     for j in range(len(red)):
-        top, bottom = _looked_up(high[j], curve), _looked_up(low[j], curve)
-        slope = (top - bottom) / max(high[j] - low[j], _TINY)
+        span = high[j] - low[j]
+        square = (span / max(high[j], _TINY)) ** 2
+        purity = square * square * square * square  # its eighth power
+        raised = low[j] + _PALE * high[j] / (_ONE + high[j]) * purity * span
+        top, bottom = _looked_up(high[j], curve), _looked_up(raised, curve)
+        slope = (top - bottom) / max(span, _TINY)
         red[j] = bottom + (red[j] - low[j]) * slope
         green[j] = bottom + (green[j] - low[j]) * slope
         blue[j] = bottom + (blue[j] - low[j]) * slope

@@ -88,6 +88,15 @@ def without_deltas(raw: RawImage) -> NDArray[Any]:
     return values
 
 
+def signal(values: NDArray[Any], found: Levels) -> NDArray[np.float32]:
+    """The signal of stored values, (H, W) or (H, W, 3), whose levels begin at their top left. Negatives are kept."""
+    if values.ndim == 3:
+        return np.asarray((values - found.black[0]) * found.scale[0], np.float32)
+    rows, columns = (-(-size // n) for size, n in zip(values.shape, found.black.shape, strict=True))
+    black, scale = (np.tile(cell, (rows, columns))[: values.shape[0], : values.shape[1]] for cell in found)
+    return np.asarray((values - black) * scale, np.float32)
+
+
 def normalize(values: Tensor, *, black: Tensor, scale: Tensor) -> Tensor:
     """The signal of stored values (..., H, W), against which `black` and `scale` broadcast. Negatives are kept.
 

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from deepisp.develop import frame, plan
 from deepisp.develop.settings import Settings
-from deepisp.raw.headerless import Layout
 from deepisp.raw.image import RawImage
+from deepisp.raw.layout import Layout
 from deepisp.raw.limits import Limits
-from deepisp.raw.read import read
+from deepisp.raw.read import check_types, read
 
 
 def develop(
@@ -43,16 +43,25 @@ def develop(
         limits: what reading the file may cost.
         layout: what bare sensor values mean.
         warn: called with a line for each doubt about the file; by default they go to the logger "deepisp".
-        **changes: single settings by name, as `develop(path, ev=0.5, color="p3")`.
+        **changes: single settings by name, as `develop(path, ev=0.5, color="p3")`; see `Settings`. The white balance
+            may be text as at the command line, a temperature `wb=5200`, or gains `wb=(2.1, 1, 1.6)`.
 
     Raises:
         RawError: the file gives no picture.
         ValueError: a setting is wrong, or does not fit the file.
+        TypeError: an argument is of another type.
         OSError: the file cannot be opened.
     """
+    if settings is not None and not isinstance(settings, Settings):
+        got = type(settings).__name__
+        raise TypeError(
+            f"settings must be deepisp.Settings, got {got}; or give single ones by name, as wb=6500"
+        )
+    check_types("" if isinstance(source, RawImage) else source, limits=limits, layout=layout)
     settings = Settings(**{**(settings.model_dump() if settings else {}), **changes})
     raw = source if isinstance(source, RawImage) else read(source, limits=limits, layout=layout)
-    solved = plan.solve(raw, settings)
+    threads = threads or os.cpu_count() or 1
+    solved = plan.solve(raw, settings, threads=threads)
     for line in solved.warnings:
         (warn or logging.getLogger("deepisp").warning)(line)
     if device in ("auto", "cpu"):

@@ -1,17 +1,16 @@
 """Every number that is solved before a pixel is touched: what a raw file and a user's settings come to."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.develop import balance, color, defects, lens, levels, tone
+from deepisp.develop import balance, color, defects, frame, levels, opcode_lists, tone
 from deepisp.develop.demosaic import methods
-from deepisp.develop.lens import GainGrid
 from deepisp.develop.levels import Levels
+from deepisp.develop.opcode_lists import Scales, Shading
 from deepisp.develop.settings import Settings
-from deepisp.raw import opcode_bytes, opcodes
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
 from deepisp.sensor import cfa as cfa_cell
@@ -29,10 +28,12 @@ class Plan:
         cfa: the cell at values[0, 0]; "" if linear.
         levels: black and scale of `values`.
         gains: (C,) white balance, green = 1.
-        clip_levels: (C,) balanced signal at which each color saturates.
+        mosaic_levels: (C,) balanced signal at which each color saturates, before any lens gain.
+        clip_levels: (C,) the same after list 3.
         ceiling: the lowest of them: 1.0 of the light that `matrix` gives.
-        grid: lens gains of list 2, or None.
+        shading: lens gains of list 2, or None.
         after: opcodes of list 3, for demosaiced light.
+        delta_scale: the unit of their deltas.
         matrix: (3, C) balanced camera colors to linear Rec. 2020, exposure included.
         white: linear Rec. 2020 light that the tone curve shows as white: where the sensor clips.
         crop: what the picture shows.
@@ -45,10 +46,12 @@ class Plan:
     cfa: str
     levels: Levels
     gains: NDArray[np.float64]
+    mosaic_levels: NDArray[np.float64]
     clip_levels: NDArray[np.float64]
     ceiling: float
-    grid: GainGrid | None
+    shading: Shading | None
     after: tuple[Opcode, ...]
+    delta_scale: float
     matrix: NDArray[np.float64]
     white: float
     crop: Area
@@ -61,134 +64,126 @@ class Plan:
         return cfa_cell.indices(self.cfa)
 
     @property
+    def highlights(self) -> Literal["clip", "blend", "reconstruct"]:
+        """How clipped light is treated: as asked, or `blend` where there is no mosaic to reconstruct."""
+        asked = self.settings.highlights
+        return "blend" if asked == "reconstruct" and not self.cfa else asked
+
+    @property
+    def is_settled_late(self) -> bool:
+        """Whether highlights wait for list 3: it moves the levels at which colors clip, each by another factor."""
+        return opcode_lists.changes_colors(self.after)
+
+    @property
     def signal_ceiling(self) -> float:
-        """Where the balanced mosaic is ended: only `clip` ends it before demosaicing."""
-        return self.ceiling if self.settings.highlights == "clip" else float("inf")
+        """Where the balanced signal is ended before demosaicing: only `clip` ends it there."""
+        return self.ceiling if self.highlights == "clip" and not self.is_settled_late else float("inf")
 
-    def grid_rows(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Gains of some rows and the least gain of any color there, both (len(rows), W)."""
-        assert self.grid is not None
-        height, width = self.values.shape[:2]
-        ceiling = replace(self.grid, gains=self.grid.ceiling[None], side=1)
-        gains, lowest = (grid.rows(0, height, (0, width)) for grid in (self.grid, ceiling))
-        return gains[rows], lowest[rows]
+    @property
+    def blend_ceiling(self) -> float | None:
+        """The level above which demosaiced light is blended before list 3; None for not at all."""
+        return self.ceiling if self.highlights == "blend" and not self.is_settled_late else None
+
+    def shading_rows(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Lens gains of some rows, (len(rows), W) or (3, len(rows), W), and the least of any color, (len(rows), W)."""
+        assert self.shading is not None
+        columns = np.arange(self.values.shape[1])
+        return self.shading.at(rows, columns), self.shading.lowest(rows, columns)
+
+    def with_list_3(self, planes: NDArray[np.float32], *, threads: int = 1) -> NDArray[np.float32]:
+        """Balanced light (C, H, W), the whole of the active area, after list 3."""
+        scales = Scales(self.delta_scale, self.pixel_aspect)
+        if not self.is_settled_late:
+            return opcode_lists.exact(planes, self.after, scales, threads=threads)
+        # Tables, polynomials and deltas speak of the camera's own colors, where 1 is the white level.
+        gains = self.gains.astype(np.float32)[:, None, None]
+        light = opcode_lists.exact(planes / gains, self.after, scales, threads=threads) * gains
+        shape = planes.shape[1], planes.shape[2]
+        plateaus = opcode_lists.plateaus(self.mosaic_levels / self.gains, self.after, shape, scales) * gains
+        lost = np.maximum(light - plateaus.min(axis=0), 0)
+        light -= lost
+        return light if self.highlights == "clip" else light + lost.mean(axis=0)
 
 
-def solve(raw: RawImage, settings: Settings) -> Plan:
+def solve(raw: RawImage, settings: Settings, *, threads: int = 1) -> Plan:
     """The plan for a raw file.
+
+    Args:
+        raw: any kind of raw image.
+        settings: how to render.
+        threads: how many share a warp that stands in list 2.
 
     Raises:
         ValueError: a setting does not fit the file.
     """
     raw = levels.bounded(raw.with_levels(black=settings.black, white=settings.white, cfa=settings.cfa))
-    values = _repaired(raw, settings)
+    delta_scale = opcode_lists.full_scale(raw)
+    pixel_aspect, odd = frame.plausible_aspect(raw.pixel_aspect)
+    raw = opcode_lists.after_list_1(replace(raw, pixel_aspect=pixel_aspect))
+    crop = _crop(raw, settings)
     balanced = balance.white_balance(settings.wb, raw)
-    clip_levels = levels.saturation(raw) * balanced.gains
-    ceiling = float(clip_levels.min())
     transform = color.camera_to_rec2020(
         raw.calibrations, raw.analog_balance, balanced.neutral, colors=raw.colors
     )
-    values, found, grid = _with_list_2(raw, values, settings)
+    acted = opcode_lists.after_list_2(
+        raw, _repaired(raw, settings), lens_too=settings.lens, delta_scale=delta_scale, threads=threads
+    )
+    cfa = "" if raw.linear is not None else cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left)
+    block = methods.block(cfa) if settings.half else 1
+    shape = raw.active.height // block, raw.active.width // block
+    after, left_out = opcode_lists.list_3(raw, block=block) if settings.lens else ((), ())
+    clip_levels = acted.saturation
+    if opcode_lists.changes_colors(after):
+        clip_levels = opcode_lists.carried_far(clip_levels, after, shape, Scales(delta_scale, pixel_aspect))
+    warnings = (*raw.warnings, *balanced.warnings, *transform.warnings, *odd, *left_out)
     plan = Plan(
         settings=settings,
-        values=values,
-        cfa="" if raw.linear is not None else cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left),
-        levels=found,
+        values=acted.values,
+        cfa=cfa,
+        levels=acted.levels,
         gains=balanced.gains,
-        clip_levels=clip_levels,
-        ceiling=ceiling,
-        grid=grid,
-        after=_untrimmed(opcode_bytes.parse(raw.opcode_list_3, shape=values.shape[:2]))
-        if settings.lens
-        else (),
+        mosaic_levels=acted.saturation * balanced.gains,
+        clip_levels=clip_levels * balanced.gains,
+        ceiling=float((clip_levels * balanced.gains).min()),
+        shading=acted.shading,
+        after=after,
+        delta_scale=delta_scale,
         matrix=transform.matrix,
         white=1.0,
-        crop=_crop(raw, settings),
-        pixel_aspect=raw.pixel_aspect,
-        warnings=(*raw.warnings, *balanced.warnings, *transform.warnings),
+        crop=crop,
+        pixel_aspect=pixel_aspect,
+        warnings=(*warnings, *_unheeded(cfa, settings)),
     )
     return _exposed(plan, raw.baseline_exposure_ev)
 
 
 def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
-    """Stored values of the active area after list 1, black deltas and hot photosites."""
+    """Stored values of the active area after black deltas and hot photosites."""
     area = raw.active
-    data = raw.data
-    if raw.mosaic is not None:
-        data = _with_list_1(raw, raw.mosaic)
-    values: NDArray[Any] = levels.without_deltas(replace(raw, mosaic=data) if raw.mosaic is not None else raw)
-    values = values[area.top : area.bottom, area.left : area.right]
+    values: NDArray[Any] = levels.without_deltas(raw)[area.top : area.bottom, area.left : area.right]
     if settings.hot_pixels and raw.mosaic is not None:
         cfa = cfa_cell.shift(raw.cfa, area.top, area.left)
         values = defects.repair(values, defects.hot_pixels(values, cfa=cfa), cfa=cfa)
     return values
 
 
-def _with_list_1(raw: RawImage, mosaic: NDArray[Any]) -> NDArray[Any]:
-    actions = _untrimmed(opcode_bytes.parse(raw.opcode_list_1, shape=mosaic.shape))
-    if not actions:
-        return mosaic
-    if all(isinstance(one, opcodes.FixBadPixelsConstant | opcodes.FixBadPixelsList) for one in actions):
-        return defects.repair(mosaic, defects.listed(mosaic, actions), cfa=raw.cfa)
-    scale = _full_scale(raw)
-    return lens.apply_exact(
-        mosaic, actions, full_scale=scale, delta_scale=scale, cfa=raw.cfa, pixel_aspect=raw.pixel_aspect
-    )
-
-
-def _full_scale(raw: RawImage) -> float:
-    """The stored value that opcodes take for 1, and the unit of their deltas."""
-    return 65535.0 if raw.data.dtype == np.uint16 else 1.0
-
-
-def _untrimmed(actions: tuple[Opcode, ...]) -> tuple[Opcode, ...]:
-    """All but TrimBounds, which `_crop` heeds: no stage has to expect another size."""
-    return tuple(one for one in actions if not isinstance(one, opcodes.TrimBounds))
-
-
-def _with_list_2(
-    raw: RawImage, values: NDArray[Any], settings: Settings
-) -> tuple[NDArray[Any], Levels, GainGrid | None]:
-    """Values, their levels, and the gains that are laid on them later; or values on which list 2 acted already."""
-    found = levels.levels(raw, raw.active)
-    actions = (
-        _untrimmed(opcode_bytes.parse(raw.opcode_list_2, shape=values.shape[:2])) if settings.lens else ()
-    )
-    if not actions:
-        return values, found, None
-    if raw.mosaic is not None:
-        side = cfa_cell.side(raw.cfa)
-        grid = lens.gain_grid(actions, shape=values.shape[:2], side=side, pixel_aspect=raw.pixel_aspect)
-        if grid is not None:
-            return values, found, grid
-    signal = _signal(values, found)
-    planes = signal if signal.ndim == 2 else signal.transpose(2, 0, 1)
-    cfa = "" if raw.linear is not None else cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left)
-    unit = _full_scale(raw)
-    acted = lens.apply_exact(planes, actions, delta_scale=unit, cfa=cfa, pixel_aspect=raw.pixel_aspect)
-    acted = acted if acted.ndim == 2 else np.ascontiguousarray(acted.transpose(1, 2, 0))
-    return acted, Levels(np.zeros_like(found.black), np.ones_like(found.scale)), None
-
-
-def _signal(values: NDArray[Any], found: Levels) -> NDArray[np.float32]:
-    rows, columns = (-(-size // n) for size, n in zip(values.shape, found.black.shape, strict=False))
-    if values.ndim == 3:
-        return np.asarray((values - found.black[0]) * found.scale[0], np.float32)
-    black, scale = (np.tile(cell, (rows, columns))[: values.shape[0], : values.shape[1]] for cell in found)
-    return np.asarray((values - black) * scale, np.float32)
+def _unheeded(cfa: str, settings: Settings) -> tuple[str, ...]:
+    """Lines on settings that this file has no use for, and on what is done in their place."""
+    lines = []
+    kind = cfa_cell.kind(cfa) if cfa else "linear"
+    chosen = methods.choose(settings.demosaic, kind)
+    if settings.demosaic not in ("auto", chosen) and chosen != "none" and not settings.half:
+        lines.append(f"a {kind} sensor has no {settings.demosaic} demosaicing; {chosen} in its place")
+    if settings.highlights == "reconstruct" and kind == "linear":
+        lines.append(
+            "highlights are reconstructed from a mosaic, and this file has none; blended in its place"
+        )
+    return tuple(lines)
 
 
 def _crop(raw: RawImage, settings: Settings) -> Area:
-    """What the picture shows, from the corner of the active area: the crop, less what opcodes trim."""
-    active = raw.active
-    top, bottom = raw.crop.top - active.top, raw.crop.bottom - active.top
-    left, right = raw.crop.left - active.left, raw.crop.right - active.left
-    for opcode_list in (raw.opcode_list_2, raw.opcode_list_3):
-        for one in opcode_bytes.parse(opcode_list, shape=active.shape):
-            if isinstance(one, opcodes.TrimBounds):
-                top, left = max(top, one.top), max(left, one.left)
-                bottom, right = min(bottom, one.bottom), min(right, one.right)
-    crop = Area(top, left, max(bottom, top + 1), max(right, left + 1))
+    """What the picture shows, from the corner of the active area."""
+    crop = opcode_lists.trimmed(raw)
     block = methods.block(raw.cfa) if settings.half else 1
     if min(crop.shape) < block:
         raise ValueError(
@@ -204,18 +199,15 @@ def _exposed(plan: Plan, baseline_ev: float) -> Plan:
         light = np.maximum(sample(plan) / plan.ceiling, 0) @ plan.matrix.T
         gain *= tone.exposure(light.astype(np.float32), baseline_ev)
     # Clipping ends all colors at the ceiling; the other ways know more light, up to the mean of what they kept.
-    most = plan.ceiling if plan.settings.highlights == "clip" else float(plan.clip_levels.mean())
+    most = plan.ceiling if plan.highlights == "clip" else float(plan.clip_levels.mean())
     return replace(plan, matrix=plan.matrix * gain, white=most * gain)
 
 
 def sample(plan: Plan) -> NDArray[np.float64]:
-    """Balanced colors of cells spread evenly over the crop, (N, C), ended at the ceiling."""
+    """Balanced colors of cells spread evenly over the crop, (N, C), ended at the ceiling, with their lens gains."""
     crop = plan.crop
     if plan.cfa == "":
-        seen = plan.values[crop.top : crop.bottom, crop.left : crop.right]
-        step = max(1, int((seen.shape[0] * seen.shape[1] / _SAMPLES) ** 0.5))
-        light = (seen[::step, ::step] - plan.levels.black[0]) * plan.levels.scale[0]
-        return np.asarray(np.minimum(light.reshape(-1, 3) * plan.gains, plan.ceiling))
+        return _sample_linear(plan)
     pattern, shape = plan.pattern, plan.levels.black.shape
     n = int(np.lcm(len(pattern), np.lcm(*shape)))
     rows, columns = crop.height // n, crop.width // n
@@ -224,14 +216,32 @@ def sample(plan: Plan) -> NDArray[np.float64]:
     step = max(1, int((rows * columns / _SAMPLES) ** 0.5))
     top, left = crop.top - crop.top % n, crop.left - crop.left % n
     total = np.zeros((-(-rows // step), -(-columns // step), len(plan.gains)))
-    counts = np.zeros(len(plan.gains))
+    counts, shading = np.zeros(len(plan.gains)), np.zeros_like(total)
     for r, c in np.ndindex(n, n):
         values = plan.values[top + r : top + rows * n : n * step, left + c : left + columns * n : n * step]
         level, color = (r % shape[0], c % shape[1]), pattern[r % len(pattern), c % len(pattern)]
         total[..., color] += (values - plan.levels.black[level]) * plan.levels.scale[level]
         counts[color] += 1
-    light = (total / counts * plan.gains).reshape(-1, len(plan.gains))
-    return np.asarray(np.minimum(light, plan.ceiling))
+        if plan.shading is not None:
+            at = (
+                np.arange(top + r, top + rows * n, n * step),
+                np.arange(left + c, left + columns * n, n * step),
+            )
+            shading[..., color] += plan.shading.at(*at)
+    light = np.minimum(total / counts * plan.gains, plan.ceiling)
+    light *= shading / counts if plan.shading is not None else 1
+    return np.asarray(light.reshape(-1, len(plan.gains)))
+
+
+def _sample_linear(plan: Plan) -> NDArray[np.float64]:
+    crop = plan.crop
+    step = max(1, int((crop.height * crop.width / _SAMPLES) ** 0.5))
+    rows, columns = np.arange(crop.top, crop.bottom, step), np.arange(crop.left, crop.right, step)
+    light = (plan.values[np.ix_(rows, columns)] - plan.levels.black[0]) * plan.levels.scale[0]
+    light = np.minimum(light * plan.gains, plan.ceiling)
+    if plan.shading is not None:
+        light = light * plan.shading.at(rows, columns).transpose(1, 2, 0)
+    return np.asarray(light.reshape(-1, 3), np.float64)
 
 
 def sample_mosaic(plan: Plan) -> NDArray[np.float32]:
@@ -241,6 +251,6 @@ def sample_mosaic(plan: Plan) -> NDArray[np.float32]:
     step = max(1, int((rows * columns / _SAMPLES) ** 0.5))
     taken = [(np.arange(0, count, step)[:, None] * n + np.arange(n)).ravel() for count in (rows, columns)]
     values = plan.values[np.ix_(*taken)]
-    signal = _signal(values, plan.levels)
+    signal = levels.signal(values, plan.levels)
     times = [len(one) // len(plan.pattern) for one in taken]
     return (signal * np.tile(plan.gains[plan.pattern], times)).astype(np.float32)

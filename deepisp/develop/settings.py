@@ -1,9 +1,12 @@
 """What a user may ask of `develop`: one frozen model for the command line, the library and the settings hash."""
 
 import hashlib
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field, field_validator
+
+from deepisp.checked import Checked
 
 Space = Literal[
     "srgb", "p3", "adobergb", "prophoto", "rec2020",
@@ -11,9 +14,11 @@ Space = Literal[
 ]  # fmt: skip
 
 
-class Settings(BaseModel, frozen=True, extra="forbid"):
-    """How a raw file is to be rendered.
+class Settings(Checked, frozen=True, extra="forbid"):
+    """How a raw file is to be rendered. A wrong value raises a ValueError of one line.
 
+    >>> Settings(wb=5200).wb, Settings(wb=(2.1, 1, 1.6)).wb
+    ('5200', '2.1,1,1.6')
     >>> Settings(ev=1).digest() == Settings(ev=1.0).digest() != Settings().digest()
     True
     """
@@ -42,6 +47,16 @@ class Settings(BaseModel, frozen=True, extra="forbid"):
         None, gt=0, allow_inf_nan=False, description="DN at saturation, overrides the file"
     )
     cfa: str | None = Field(None, description="cell at the top left of the active area, overrides the file")
+
+    @field_validator("wb", mode="before")
+    @classmethod
+    def _numbers_too(cls, value: Any) -> Any:
+        """In Python a temperature may be a number, and a temperature with tint or gains a sequence of numbers."""
+        value = value.tolist() if hasattr(value, "tolist") else value  # NumPy's and torch's
+        numbers = value if isinstance(value, tuple | list) else (value,)
+        if numbers and all(isinstance(one, Real) and not isinstance(one, bool) for one in numbers):
+            return ",".join(f"{float(one):.12g}" for one in numbers)
+        return value
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ where a setting differs."""

@@ -80,15 +80,28 @@ class GainGrid:
         """The least gain of all positions at each node, (V, H): where a saturated gray stays gray."""
         return np.asarray(self.gains.min(0))
 
+    def at(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Gains of photosites, (len(rows), len(columns))."""
+        out = np.empty((len(rows), len(columns)), np.float32)
+        for row, column in np.ndindex(self.side, self.side):
+            down, right = (
+                np.flatnonzero(rows % self.side == row),
+                np.flatnonzero(columns % self.side == column),
+            )
+            nodes = self._nodes(rows[down], columns[right])
+            out[np.ix_(down, right)] = _bilinear(self.gains[row * self.side + column], *nodes)
+        return out
+
     def rows(self, start: int, stop: int, columns: tuple[int, int]) -> NDArray[np.float32]:
         """Gains of the photosites in rows `start` to `stop` and a range of columns, (stop - start, width)."""
-        out = np.empty((stop - start, columns[1] - columns[0]), np.float32)
-        for row, column in np.ndindex(self.side, self.side):
-            down, right = (row - start) % self.side, (column - columns[0]) % self.side
-            y = self.row_origin + self.row_step * np.arange(start + down, stop, self.side)
-            x = self.column_origin + self.column_step * np.arange(columns[0] + right, columns[1], self.side)
-            out[down :: self.side, right :: self.side] = _bilinear(self.gains[row * self.side + column], y, x)
-        return out
+        return self.at(np.arange(start, stop), np.arange(*columns))
+
+    def lowest(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
+        """`ceiling` at photosites, (len(rows), len(columns))."""
+        return _bilinear(self.ceiling, *self._nodes(rows, columns)).astype(np.float32)
+
+    def _nodes(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> tuple[NDArray[Any], NDArray[Any]]:
+        return self.row_origin + self.row_step * rows, self.column_origin + self.column_step * columns
 
 
 def gain_grid(

@@ -4,6 +4,7 @@ This is what runs on a GPU, and what training runs through; `bands` is its quick
 tests/develop/test_pipeline.py.
 """
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepisp.develop import color, frame, highlights, lens, levels, output, tone
+from deepisp.develop import color, frame, highlights, levels, output, tone
 from deepisp.develop.demosaic import methods
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan, sample_mosaic
@@ -36,7 +37,7 @@ def render(plan: Plan, *, device: str) -> NDArray[Any]:
         top, left, height, width = (n // block for n in (crop.top, crop.left, crop.height, crop.width))
         size = frame.target_size(height, width, aspect=plan.pixel_aspect, longest=plan.settings.size)
         if plan.after:
-            acted = lens.apply_exact(light.cpu().numpy(), plan.after, pixel_aspect=plan.pixel_aspect)
+            acted = plan.with_list_3(light.cpu().numpy())
             light = torch.from_numpy(acted).to(light.device)
         light = light[:, top : top + height, left : left + width]
         if size != (height, width):
@@ -57,9 +58,17 @@ def finish(light: Tensor, plan: Plan) -> Tensor:
     return output.to_output(rgb, settings.color, settings.bits)
 
 
-def demosaiced(mosaic: Tensor, plan: Plan, *, first_row: int = 0) -> Tensor:
-    """Balanced camera colors, (C, H, W), of balanced signal (1, H, W) whose row 0 is row `first_row` of the area."""
-    return methods.tensor(plan.cfa, plan.settings.demosaic, first_row=first_row)(mosaic)
+def demosaiced(mosaic: Tensor, plan: Plan, *, first_row: int = 0, first_column: int = 0) -> Tensor:
+    """Balanced camera colors, (C, H, W), of balanced signal (1, H, W).
+
+    Args:
+        mosaic: balanced signal.
+        plan: names the cell and the method.
+        first_row: row of the area at which `mosaic` begins.
+        first_column: likewise.
+    """
+    method = methods.tensor(plan.cfa, plan.settings.demosaic, first_row=first_row, first_column=first_column)
+    return method(mosaic)
 
 
 def _found(device: str) -> torch.device:
@@ -75,19 +84,20 @@ def _linear_light(plan: Plan, device: torch.device) -> Tensor:
     bands = []
     height = plan.values.shape[0]
     offsets = np.zeros(len(plan.gains))
-    if plan.settings.highlights == "reconstruct" and plan.cfa and len(plan.gains) > 1:
-        offsets = highlights.opposed_offsets(sample_mosaic(plan), plan.pattern, plan.clip_levels)
+    if plan.highlights == "reconstruct" and len(plan.gains) > 1:
+        offsets = highlights.opposed_offsets(sample_mosaic(plan), plan.pattern, plan.mosaic_levels)
     for start in range(0, height, _ROWS):
         stop = min(start + _ROWS, height)
-        light = (
-            _mosaic_light(plan, start, stop, offsets, device)
-            if plan.cfa
-            else _planes(plan, start, stop, device)
-        )
-        if plan.settings.highlights == "blend":
-            light = highlights.blend(light, ceiling=plan.ceiling)
-        bands.append(light)
+        if plan.cfa:
+            bands.append(_blended(_mosaic_light(plan, start, stop, offsets, device), plan))
+        else:
+            light = _blended(_planes(plan, start, stop, device), plan)
+            bands.append(_binned(light, methods.block("")) if plan.settings.half else light)
     return torch.cat(bands, dim=-2)
+
+
+def _blended(light: Tensor, plan: Plan) -> Tensor:
+    return light if plan.blend_ceiling is None else highlights.blend(light, ceiling=plan.blend_ceiling)
 
 
 def _planes(plan: Plan, start: int, stop: int, device: torch.device) -> Tensor:
@@ -96,17 +106,27 @@ def _planes(plan: Plan, start: int, stop: int, device: torch.device) -> Tensor:
     gains = torch.from_numpy(plan.gains.astype(np.float32)).to(device)[:, None, None]
     light = levels.normalize(values, black=black, scale=scale) * gains
     light = highlights.clip(light, ceiling=plan.signal_ceiling)
-    return _binned(light, methods.block("")) if plan.settings.half else light
+    return _shaded(light, plan, np.arange(start, stop))
+
+
+def _shaded(light: Tensor, plan: Plan, rows: NDArray[np.intp]) -> Tensor:
+    """Rows of the signal with their lens gains; clipped light of all colors ends at the least of them."""
+    if plan.shading is None:
+        return light
+    gains, lowest = (torch.from_numpy(array).to(light.device) for array in plan.shading_rows(rows))
+    lit = light * gains
+    return lit if plan.signal_ceiling == math.inf else lit.minimum(lowest * plan.signal_ceiling)
 
 
 def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], device: torch.device) -> Tensor:
     """Camera colors of rows `start` to `stop`, computed with as much context as the CPU path takes."""
     half = plan.settings.half
-    halo = 0 if half else methods.cpu(plan.cfa, plan.settings.demosaic, half=False).halo
-    n = len(plan.pattern)
+    halo = methods.cpu(plan.cfa, plan.settings.demosaic, half=half).halo
+    reconstructs = plan.highlights == "reconstruct" and len(plan.gains) > 1
+    margin = highlights.REACH if reconstructs else 0
+    n, first = len(plan.pattern), start - halo - margin
     height, width = plan.values.shape
-    rows = padding_indices(start - halo, stop + halo, height, n)
-    columns = padding_indices(-halo, width + halo, width, n)
+    rows = padding_indices(first, stop + halo + margin, height, n)
     values = torch.from_numpy(plan.values[rows].astype(np.float32)).to(device)
     black, scale, gains = (
         torch.from_numpy(_tiled(cell, rows, width)).to(device)
@@ -114,17 +134,18 @@ def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], devi
     )
     signal = levels.normalize(values, black=black, scale=scale) * gains
     signal = highlights.clip(signal, ceiling=plan.signal_ceiling)
-    if plan.settings.highlights == "reconstruct" and len(plan.gains) > 1:
-        pattern = torch.from_numpy(np.roll(plan.pattern, -(start - halo), axis=0).astype(np.int64)).to(device)
-        at = (torch.from_numpy(array.astype(np.float32)).to(device) for array in (plan.clip_levels, offsets))
-        signal = highlights.reconstruct(signal[None], pattern=pattern, levels=next(at), offsets=next(at))[0]
-    if plan.grid is not None:
-        gain, top = (torch.from_numpy(array).to(device) for array in plan.grid_rows(rows))
-        signal = torch.minimum(signal * gain, top * plan.signal_ceiling)
-    padded = signal[:, torch.from_numpy(columns).to(device)][None]
+    if reconstructs:
+        pattern = torch.from_numpy(np.roll(plan.pattern, -first, axis=0).astype(np.int64)).to(device)
+        level, offset = (
+            torch.from_numpy(array.astype(np.float32)).to(device) for array in (plan.mosaic_levels, offsets)
+        )
+        signal = highlights.reconstruct(signal[None], pattern=pattern, levels=level, offsets=offset)[0]
+        signal, rows = signal[margin:-margin], rows[margin:-margin]
+    signal = _shaded(signal, plan, rows)
     if half:
-        return _superpixels(padded[0], plan)
-    light = demosaiced(padded, plan, first_row=start - halo)
+        return _superpixels(signal, plan)
+    columns = torch.from_numpy(padding_indices(-halo, width + halo, width, n)).to(device)
+    light = demosaiced(signal[:, columns][None], plan, first_row=start - halo, first_column=-halo)
     return light[:, halo : halo + stop - start, halo : halo + width]
 
 

@@ -4,6 +4,10 @@ The curve is a log-logistic sigmoid, `y = h x^c / (x^c + k)`: a straight line in
 a long shoulder. `h` and `k` keep middle gray where it is, and bring the light at which the sensor clips to display
 white. It is applied as the DNG SDK's reference does: to the largest and the smallest of the three channels, and the
 middle one keeps its relative place between them, so that hue stays and no channel clips alone.
+
+Before that the smallest channel of bright and nearly pure light is raised a little (`pale`), so that such light grows
+paler as it grows brighter, as on film. Else it tears: where the largest channel is far above white, a smallest of
+-0.02 ends at 0 and one of 0.05 near a half, and noise and texture make neighbors of these.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 GRAY = 0.18  # reflectance of middle gray, on which meters are calibrated (ISO 2720 and every gray card)
 CONTRAST = 1.55  # slope around middle gray in log-log; cameras' default curves have 1.3 to 1.6
 LUMINANCE = np.array([0.262700, 0.677998, 0.059302])  # of linear Rec. 2020, ITU-R BT.2087-0 table
+PALE = 0.06  # chosen by eye on a blue lamp: the least at which its wall does not tear; 0.1 washes it out
 _NODES = 4096
 
 
@@ -79,9 +84,21 @@ def apply(rgb: Tensor, *, white: float) -> Tensor:
 
     light = rgb.clamp(min=0)
     high, low = light.amax(-3, keepdim=True), light.amin(-3, keepdim=True)
-    top, bottom = _on_curve(high, white), _on_curve(low, white)
+    top, bottom = _on_curve(high, white), _on_curve(pale(low, high), white)
     place = (light - low) / torch.where(high > low, high - low, torch.ones_like(high))
     return bottom + (top - bottom) * place
+
+
+def pale(low: Tensor, high: Tensor) -> Tensor:
+    """The smallest channel raised toward the largest: `low + PALE * high / (1 + high) * purity^8 * (high - low)`.
+
+    Purity is (high - low) / high: a gray stays what it is, and the order of lights too (the slope over `low` is above
+    1 - 9 PALE). What is far darker than white is hardly changed.
+    """
+    span = high - low
+    purity = span / high.clamp(min=1e-30)
+    raised: Tensor = low + PALE * (high / (1 + high)) * purity**8 * span
+    return raised
 
 
 def _on_curve(x: Tensor, white: float) -> Tensor:

@@ -5,6 +5,7 @@ sub-directory the raw data; without one, directory 0 is both. Data lie in lossle
 """
 
 import io
+import os
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,22 +30,30 @@ _CALIBRATION_TAGS = (
 _OTHER_ILLUMINANT = 255  # EXIF LightSource: given by its chromaticity
 
 
-def write_dng(path: Path, raw: RawImage, *, preview: NDArray[np.uint8] | None = None) -> list[str]:
-    """Write a raw image as DNG 1.4 (1.6 where a calibration needs it). An existing file is replaced at once.
+def write_dng(
+    raw: RawImage,
+    path: str | os.PathLike[str],
+    *,
+    preview: NDArray[np.uint8] | None = None,
+    replace: bool = True,
+) -> list[str]:
+    """Write a raw image as DNG 1.4 (1.6 where a calibration needs it), whole or not at all.
 
     Pixels keep the sensor's orientation, and the tag says which; so should `preview`. Opcode lists go
     along as they are. `saturation_level` has no tag, and is left to the reader to find again.
 
     Args:
-        path: where to.
         raw: uint16 data, or float32 that are whole numbers of 16 bits.
+        path: where to.
         preview: (h, w, 3), sRGB.
+        replace: whether a file that is at `path` when all is ready makes way; otherwise it stays.
 
     Returns:
         Warnings, one line each: what DNG cannot say.
 
     Raises:
         ValueError: the data are no 16-bit whole numbers, or the CFA cannot be written.
+        FileExistsError: there is a file, which stays.
         NoSpace: no room for the file.
         OSError: the file cannot be written. In each case what was at `path` is as it was.
 
@@ -62,7 +71,7 @@ def write_dng(path: Path, raw: RawImage, *, preview: NDArray[np.uint8] | None = 
         single = ifd.field(SHORT, _LINEAR_RAW)
         ifd.replace(stream, _PHOTOMETRIC, _PHOTOMETRIC, single, below=None if preview is None else _SUB_IFDS)
     ifd.append(stream, found.pointers)
-    commit(path, stream.getbuffer())
+    commit(Path(path), stream.getbuffer(), replace=replace)
     return found.dropped + warnings
 
 

@@ -4,10 +4,8 @@ Pixels are upright when they get here, so the orientation is 1; sizes, color spa
 out is what only holds for the raw file: maker notes, thumbnails, DNG tags, offsets.
 """
 
-import re
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import deepisp
@@ -83,8 +81,6 @@ _COUNTS = {("EXIF", 42034): 4, ("GPS", 2): 3, ("GPS", 4): 3, ("GPS", 7): 3}
 _LEFT_OUT = frozenset({37500, 40965, 59932, 59933, 37396, 41492})
 _LONGEST = 65_000  # bytes: a JPEG holds 65 527 of EXIF in its one segment
 _SRGB, _UNCALIBRATED = 1, 0xFFFF  # values of ColorSpace, Exif 2.32, table 7
-_DIGEST = re.compile(rb"deepisp [\w.+-]+ settings=([0-9a-f]{6,64})")
-_SEARCHED = 1 << 18  # bytes at either end of a file: EXIF is at most 64 kB and lies at one of them
 
 
 class Directories(NamedTuple):
@@ -102,19 +98,29 @@ class Directories(NamedTuple):
         return {pointer: fields for pointer, fields in both.items() if fields}
 
 
-def software(digest: str = "") -> str:
-    """The text of the Software tag; `digest` is that of the settings which made the picture."""
+def software(digest: str = "", source: str = "") -> str:
+    """The text of the Software tag; `digest` is of the settings which made the picture, `source` of the raw file.
+    `origin.of` reads both back."""
     words = f"deepisp {deepisp.__version__}"
-    return f"{words} settings={digest}" if digest else words
+    if digest:
+        words += f" settings={digest}"
+    return f"{words} source={source}" if digest and source else words
 
 
 def directories(
-    exif: Exif | None, *, height: int, width: int, space: str, digest: str = "", strip_gps: bool = False
+    exif: Exif | None,
+    *,
+    height: int,
+    width: int,
+    space: str,
+    digest: str = "",
+    source: str = "",
+    strip_gps: bool = False,
 ) -> Directories:
     """The EXIF of a picture of `height` x `width` upright pixels in `space`. Never fails: what cannot be
     written is dropped, and named in `dropped`."""
     found = directories_as_found(exif, strip_gps=strip_gps)
-    ours = {ORIENTATION: ifd.field(SHORT, 1), 305: ifd.field(ASCII, software(digest))}
+    ours = {ORIENTATION: ifd.field(SHORT, 1), 305: ifd.field(ASCII, software(digest, source))}
     sizes = {
         40961: ifd.field(SHORT, _SRGB if space == "srgb" else _UNCALIBRATED),
         40962: ifd.field(LONG, width),
@@ -200,19 +206,3 @@ def block(found: Directories) -> bytes:
         image[pointer] = ifd.field(LONG, behind + len(parts))
         parts += ifd.directory(fields, behind + len(parts))
     return struct.pack("<2sHI", b"II", 42, start) + ifd.directory(image, start) + parts
-
-
-def settings_digest(path: Path) -> str | None:
-    """The digest of the settings that made the picture at `path`; None if there is no file or no digest in it.
-
-    Reads the two ends of the file alone, where EXIF lies in every format that we write; decodes nothing.
-    """
-    try:
-        with path.open("rb") as file:
-            head = file.read(_SEARCHED)
-            size = file.seek(0, 2)
-            file.seek(max(len(head), size - _SEARCHED))
-            found = _DIGEST.findall(head + file.read())
-    except OSError:
-        return None
-    return found[-1].decode() if found else None

@@ -1,5 +1,6 @@
 """A picture's pixels to a file, whole or absent."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +16,29 @@ _BITS = {np.dtype(np.uint8): 8, np.dtype(np.uint16): 16, np.dtype(np.float32): 3
 
 
 def write(
-    path: Path,
     pixels: Pixels,
+    path: str | os.PathLike[str],
     *,
-    space: str,
+    space: str = "srgb",
     exif: Exif | None = None,
     quality: int = 92,
     strip_gps: bool = False,
     digest: str = "",
+    source: str = "",
     replace: bool = True,
 ) -> list[str]:
     """Write a picture in the format that the suffix of `path` names, whole or not at all.
 
     Args:
-        path: where to.
         pixels: (H, W, 3), or (H, W) for gray; upright; uint8 or uint16 over their whole range, or float32.
-        space: the color space that the pixels are in, which becomes the ICC profile; "camera" embeds none.
+        path: where to.
+        space: the color space that the pixels are in, as `color` of `Settings` names it, which becomes the ICC profile;
+            "camera" embeds none.
         exif: the raw file's, which the picture carries on.
         quality: 1 to 100, of JPEG, WebP, AVIF and 8-bit JPEG XL.
         strip_gps: leave out where the picture was taken.
-        digest: `Settings.digest()` of the rendering; `exif.settings_digest` reads it back.
+        digest: `Settings.digest()` of the rendering; `origin.of` reads it back.
+        source: hexadecimal digits that stand for the raw file, kept beside `digest`.
         replace: whether a file that is at `path` when all is ready makes way; otherwise it stays.
 
     Returns:
@@ -47,6 +51,7 @@ def write(
         MissingExtra: the codec is not installed.
         OSError: the file cannot be written. In each case what was at `path` is as it was.
     """
+    path = Path(path)
     known = formats.of(path)
     bits = _bits(pixels)
     height, width = pixels.shape[:2]
@@ -54,7 +59,7 @@ def write(
     if not 1 <= quality <= 100:
         raise ValueError(f"quality goes from 1 to 100, got {quality}")
     found = exif_tags.directories(
-        exif, height=height, width=width, space=space, digest=digest, strip_gps=strip_gps
+        exif, height=height, width=width, space=space, digest=digest, source=source, strip_gps=strip_gps
     )
     is_gray = pixels.ndim == 2 and known not in (formats.WEBP, formats.AVIF)
     icc = profile.icc_profile(space, gray=is_gray)

@@ -42,7 +42,7 @@ def _load() -> None:
 
 def _answer(request: dict[str, Any], answers: IO[bytes]) -> None:
     from deepisp.raw.decode import decode
-    from deepisp.raw.headerless import Layout
+    from deepisp.raw.layout import Layout
 
     limits = Limits(**request["limits"])
     layout = request["layout"] and Layout(**request["layout"])

@@ -2,13 +2,15 @@
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
 from deepisp.raw import exif, fits, headerless, libraw, plausible, saturation, tiff
+from deepisp.raw import layout as layouts
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
-from deepisp.raw.headerless import Layout
 from deepisp.raw.image import RawImage
+from deepisp.raw.layout import Layout
 from deepisp.raw.limits import Limits
 
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -19,14 +21,16 @@ _LIBRAW = (
     (0, b"FOVb"), (4, b"ftypcrx"), (0, b"qktk"), (0, b"qktn"), (0, b"PWAD"), (0, b"CI"), (0, b"ARRI"),
     (0, b"NOKIARAW"), (4, b"RED1"), (4, b"RED2"), (0, b"DSC-Image"), (0, b"II\x1a\0"), (0, b"IIII"), (0, b"MMMM"),
 )  # fmt: skip
+_PNG, _FITS = b"\x89PNG", b"SIMPLE  ="
+_UNSURE = (b"CI", b"IIII", b"MMMM", b"BM")  # bare values of 8 bits may begin so
+_TELLS_NOTHING = ("", ".raw", ".bin", ".dat")  # suffixes of anything
 _RAW_SUFFIXES = (".nef", ".cr2", ".arw", ".dng", ".orf", ".raf", ".rw2", ".pef", ".srw", ".nrw", ".crw")
 _PICTURES = {
-    b"\xff\xd8\xff": "a JPEG, which is developed already",
+    b"\xff\xd8\xff": "a JPEG",
     b"GIF8": "a GIF picture",
     b"%PDF": "a PDF document",
     b"RIFF": "a RIFF file (WebP, WAV or AVI)",
     b"BM": "a BMP picture",
-    b"\x89PNG": "a PNG picture; deepisp reads one as sensor data only",
 }
 
 
@@ -41,18 +45,45 @@ def decode(
     """
     file = Path(path)
     head = _first_bytes(file)
-    if layout is not None or (layout := headerless.beside(file)) is not None:
-        raw = headerless.read(file, layout, limits)
+    described = _layout(file, head, layout)
+    if described is not None:
+        raw = headerless.read(file, described, limits)
     elif head.startswith(_TIFF):
         raw = tiff.read(file, limits, thumbnail=thumbnail, messages=messages)
-    elif any(head[at : at + len(magic)] == magic for at, magic in _LIBRAW) or b"BRCM" in head:
+    elif _is_libraws(head):
         raw = libraw.read(file, limits, thumbnail=thumbnail, messages=messages)
-    elif head.startswith(b"SIMPLE  ="):
+    elif head.startswith(_FITS):
         raw = fits.read(file, limits)
     else:
         raise _unknown(file, head)
     raw = exif.attach(raw, file)
+    if layout is not None and described is None:
+        raw = replace(raw, warnings=(*raw.warnings, layouts.UNUSED))
     return plausible.check(saturation.find(raw), file)
+
+
+def _layout(file: Path, head: bytes, given: Layout | None) -> Layout | None:
+    """What is to be believed of the file's values: the layout that was given, or one beside it; None if its header is.
+
+    Raises:
+        UnsupportedFile: the layout beside it is wrong.
+    """
+    if given is None and not any(layouts.candidates(file)):
+        return None
+    return None if _says_itself(file, head) else given or layouts.beside(file)
+
+
+def _says_itself(file: Path, head: bytes) -> bool:
+    """Whether the file's own header says what it holds, be it a raw file's or none of one."""
+    if head.startswith(_TIFF):
+        return tiff.says_itself(file)
+    if head.startswith(_UNSURE) and file.suffix.lower() in _TELLS_NOTHING:
+        return False
+    return _is_libraws(head) or head.startswith((_FITS, *_PICTURES))
+
+
+def _is_libraws(head: bytes) -> bool:
+    return any(head[at : at + len(magic)] == magic for at, magic in _LIBRAW) or b"BRCM" in head
 
 
 def _first_bytes(file: Path) -> bytes:
@@ -75,7 +106,6 @@ def _unknown(file: Path, head: bytes) -> UnsupportedFile | DamagedFile:
         )
     for magic, words in _PICTURES.items():
         if head.startswith(magic):
-            return UnsupportedFile(file, f"this is {words}", "describe bare sensor values with --layout")
-    return UnsupportedFile(
-        file, "no raw header that deepisp knows", "describe bare sensor values with --layout FILE.toml"
-    )
+            return UnsupportedFile(file, f"this is {words}, no raw file", "give the raw file")
+    what = "a picture without a raw header" if head.startswith(_PNG) else "no raw header that deepisp knows"
+    return UnsupportedFile(file, what, "describe bare sensor values with --layout FILE.toml")

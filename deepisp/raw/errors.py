@@ -17,7 +17,12 @@ class RawError(Exception):
         self.path, self.what, self.remedy = Path(path), what, remedy
 
     def __str__(self) -> str:
-        """One line, without the path: the caller knows how to print it."""
+        """One line: the file, and `line`."""
+        return f"{self.path}: {self.line}"
+
+    @property
+    def line(self) -> str:
+        """What is wrong and what to do, for those who have named the file already."""
         return f"{self.what} ({self.remedy})"
 
 

@@ -68,7 +68,7 @@ def _cfa(file: Path, header: Any) -> str:
     try:
         return cfa_cell.shift(pattern, rows, columns)
     except ValueError as error:
-        raise UnsupportedFile(file, f"BAYERPAT: {error}", "correct the header, or give --layout") from error
+        raise UnsupportedFile(file, f"BAYERPAT: {error}", "correct BAYERPAT in its header") from error
 
 
 def _number(header: Any, name: str) -> float | None:

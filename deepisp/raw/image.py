@@ -42,7 +42,7 @@ class Area(NamedTuple):
         return self.height, self.width
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single answer to ==
 class ColorCalibration:
     """How the camera's channels answer to light of one illuminant.
 
@@ -73,7 +73,7 @@ class Exif:
 
     Attributes:
         tags: per directory ("Image", "EXIF", "GPS"), tag number to value: text, bytes, or a tuple of numbers;
-            a rational is a pair (numerator, denominator).
+            a rational is a pair (numerator, denominator). Make and Model may be from another header of the file.
         iso: ISO speed, from EXIF or else from LibRaw; None if neither knows.
         exposure_s: exposure time in seconds, or None.
         aperture: f-number, or None.
@@ -91,9 +91,11 @@ class Exif:
     taken: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no single answer to ==: a raw image equals itself alone
 class RawImage:
     """What a raw file holds. Exactly one of `mosaic` and `linear` is there; `kind` says which it is.
+
+    Made by hand, levels may be single numbers or lists, areas tuples.
 
     Attributes:
         mosaic: (H, W) uint16 or float32, one value per photosite in DN, masked borders included;
@@ -126,6 +128,10 @@ class RawImage:
         thumbnail: the embedded JPEG, if it was asked for.
         warnings: one line each; what was doubtful in the file and what was done about it.
         path: where it was read from.
+
+    Raises:
+        TypeError: the values are no NumPy array.
+        ValueError: their shape or type, `cfa`, a level's shape or `orientation` is none of the above.
     """
 
     mosaic: NDArray[np.uint16] | NDArray[np.float32] | None = None
@@ -157,6 +163,59 @@ class RawImage:
     thumbnail: bytes | None = None
     warnings: tuple[str, ...] = ()
     path: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no stage could use, and bring numbers, lists and tuples into the types promised above."""
+        self._check_values()
+        if self.orientation not in range(1, 9):
+            raise ValueError(f"orientation must be EXIF's 1 to 8, got {self.orientation!r}; 1 is upright")
+        for name in ("black_level", "white_level", "saturation_level"):
+            self._set(name, self._level(name, getattr(self, name)))
+        for name in ("black_rows", "black_columns", "as_shot_neutral", "analog_balance"):
+            value = getattr(self, name)
+            self._set(name, None if value is None else np.asarray(value, np.float64))
+        for name in ("active_area", "default_crop"):
+            self._set(name, _as_area(name, getattr(self, name)))
+
+    def _check_values(self) -> None:
+        if (self.mosaic is None) == (self.linear is None):
+            raise ValueError("a raw image must have either a mosaic or linear values; give one of the two")
+        name, ndim = ("mosaic", 2) if self.mosaic is not None else ("linear", 3)
+        values = self.data
+        if not isinstance(values, np.ndarray):
+            raise TypeError(f"{name} must be a NumPy array, got {type(values).__name__}; convert it first")
+        if values.ndim != ndim or values.shape[2:] not in ((), (3,)):
+            wanted, other = ("(H, W)", "linear") if ndim == 2 else ("(H, W, 3)", "mosaic")
+            raise ValueError(f"{name} must be {wanted}, got {values.shape}; else give it as {other}")
+        if values.dtype not in (np.uint16, np.float32):
+            raise ValueError(f"{name} must be uint16 or float32, got {values.dtype}; use .astype(np.float32)")
+        if self.mosaic is not None:
+            cfa_cell.side(self.cfa)
+        elif self.cfa:
+            raise ValueError(f'cfa must be "" for linear values, got {self.cfa!r}; leave it out')
+
+    def _level(self, name: str, value: Any) -> NDArray[np.float64] | None:
+        """A number for every position, or one for each position of the CFA row by row, as a cell."""
+        if value is None:
+            return None
+        level = np.asarray(value, np.float64)
+        if self.linear is not None:
+            if level.size not in (1, 3):
+                raise ValueError(f"{name} must be one number or three, got {level.shape}; give one per color")
+            return level if level.shape == (3,) else np.resize(level, 3)
+        if level.ndim < 2:
+            n = cfa_cell.side(self.cfa) if level.size > 1 else 1
+            if level.size != n * n:
+                raise ValueError(
+                    f"{name} must be one number, or one for each of {self.cfa!r}, got {level.tolist()}; "
+                    "or a cell (h, w)"
+                )
+            return level.reshape(n, n)
+        return level
+
+    def _set(self, name: str, value: Any) -> None:
+        if value is not getattr(self, name):
+            object.__setattr__(self, name, value)  # frozen for all others
 
     @property
     def kind(self) -> Kind:
@@ -192,7 +251,7 @@ class RawImage:
     def with_levels(
         self, *, black: float | None = None, white: float | None = None, cfa: str | None = None
     ) -> "RawImage":
-        """The same frame with its black level, white level or CFA overridden.
+        """The same frame with its black level, white level or CFA overridden, and its noise in the new scale.
 
         Args:
             black: DN at no light, for every position.
@@ -214,7 +273,19 @@ class RawImage:
                 f"white must lie above black, got black {changed.black_level.max():g} and white "
                 f"{changed.white_level.min():g}; give --black and --white that fit the file"
             )
-        return changed
+        return replace(changed, noise=changed._noise_from(self))
+
+    def _noise_from(self, before: "RawImage") -> tuple[Noise, ...] | None:
+        """The noise of the same values when their levels were others: one line through DN, in two scales of signal."""
+        if self.noise is None:
+            return None
+        old, new = ((float(raw.black_level.mean()), float(raw.white_level.mean())) for raw in (before, self))
+        scale = (old[1] - old[0]) / (new[1] - new[0])
+        at_black = (new[0] - old[0]) / (old[1] - old[0])
+        return tuple(
+            Noise(line.shot, max(line.shot * at_black + line.read, 0.0)).amplified(scale)
+            for line in self.noise
+        )
 
     def _with_cfa(self, cfa: str) -> "RawImage":
         """Levels grow to whole cells of the new CFA; what was known of other colors is forgotten."""
@@ -232,3 +303,11 @@ class RawImage:
         if cfa_cell.colors(cfa) != self.colors:
             changes |= {"as_shot_neutral": None, "calibrations": (), "analog_balance": None, "noise": None}
         return replace(self, **changes)
+
+
+def _as_area(name: str, value: Any) -> Area | None:
+    if value is None or isinstance(value, Area):
+        return value
+    if not isinstance(value, tuple | list) or len(value) != len(Area._fields):
+        raise ValueError(f"{name} must be (top, left, bottom, right), got {value!r}; or an Area")
+    return Area(*value)

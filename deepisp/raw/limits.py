@@ -1,9 +1,11 @@
 """How much one file may cost to read."""
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from deepisp.checked import Checked
 
 
-class Limits(BaseModel, frozen=True, extra="forbid"):
+class Limits(Checked, frozen=True, extra="forbid"):
     """What reading one file may take; past it, `LimitReached`."""
 
     max_megapixels: float = Field(250.0, gt=0, description="largest picture, in millions of photosites")

@@ -63,6 +63,25 @@ def read(file: Path, limits: Limits, *, thumbnail: bool, messages: IO[bytes]) ->
     return raw
 
 
+def says_itself(file: Path) -> bool:
+    """Whether the tags say what the values mean: those of a DNG or a maker's format; not those of a plain TIFF, nor of
+    a mosaic that names no CFA. A damaged file counts as one that does: `read` says what is wrong with it."""
+    import tifffile
+
+    try:
+        with tifffile.TiffFile(file) as container:
+            pages = _pages(container)
+            if not pages:
+                return True
+            is_dng = "DNGVersion" in pages[0].tags
+            largest = max(pages, key=_area)
+            if largest.photometric == _CFA and "CFAPattern" not in largest.tags:
+                return not is_dng and "Make" in pages[0].tags
+            return is_dng or not _is_plain(pages)
+    except tifffile.TiffFileError:
+        return True
+
+
 def _pages(container: Any) -> list[Any]:
     """All picture directories, those of SubIFDs too."""
     pages: list[Any] = []

@@ -128,6 +128,30 @@ def test_a_folder_of_inputs_goes_into_a_folder(tmp_path: Path) -> None:
     assert files.is_folder("a.jpg", [tmp_path])
 
 
+@pytest.mark.parametrize(
+    ("output", "given", "words"),
+    [
+        ("", ["a.dng"], "name is empty"),
+        (".jpg", ["a.dng"], "without a name"),
+        ("out/.PNG", ["a.dng"], "without a name"),
+        ("out.jpg", ["a.dng", "b.dng"], "a picture's name for 2 inputs; end it with / for a folder"),
+        ("out.TIFF", ["shoot"], "a picture's name for a folder of raw files; end it with /"),
+    ],
+)
+def test_an_output_that_cannot_be_one_is_refused(
+    output: str, given: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "a.dng", "b.dng", "shoot/a.dng")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=words):
+        files.check_output(output, given)
+    if output:  # a folder may be called anything
+        files.check_output(output + "/", given)
+        Path(output).mkdir(parents=True)
+        files.check_output(output, given)
+    files.check_output("out.d", given)
+
+
 def test_a_picture_must_end_like_one() -> None:
     with pytest.raises(ValueError, match="end it with / for a folder"):
         files.check_suffix("a.dng", None)

@@ -20,7 +20,7 @@ def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("twelve")
     photograph = np.random.default_rng(1).integers(0, 256, (32, 256, 3), np.uint8)
     for number in range(12):
-        write_dng(folder / f"{number:02}.dng", simulate(photograph, seed=number))
+        write_dng(simulate(photograph, seed=number), folder / f"{number:02}.dng")
     return folder
 
 

@@ -63,11 +63,11 @@ def test_some_failed_is_1_all_failed_is_4(deepisp: Call, shoot: Shoot) -> None:
     [
         (["a.dng"], "Missing option '-o'"),
         (["-o", "out"], "Missing argument"),
-        (["a.dng", "-o", "out", "--ev", "99"], "--ev: "),
-        (["a.dng", "-o", "out", "--ev", "nan"], "--ev: "),
+        (["a.dng", "-o", "out", "--ev", "99"], "--ev"),
+        (["a.dng", "-o", "out", "--ev", "nan"], "--ev"),
         (["a.dng", "-o", "out", "--ev", "much"], "'--ev'"),
-        (["a.dng", "-o", "out", "--quality", "0"], "--quality: "),
-        (["a.dng", "-o", "out", "--timeout", "0"], "--timeout: "),
+        (["a.dng", "-o", "out", "--quality", "0"], "--quality"),
+        (["a.dng", "-o", "out", "--timeout", "0"], "--timeout"),
         (["a.dng", "-o", "out", "--wb", "bright"], "KELVIN"),
         (["a.dng", "-o", "out", "--cfa", "RGBX"], "CFA"),
         (["a.dng", "-o", "out", "--shard", "3/2"], "--shard: "),
@@ -77,6 +77,13 @@ def test_some_failed_is_1_all_failed_is_4(deepisp: Call, shoot: Shoot) -> None:
         (["a.dng", "-o", "out", "--bits", "16"], "--bits 8"),
         (["a.dng", "-o", "out", "--layout", "none.toml"], "none.toml"),
         (["a.dng", "-o", "a.gif"], "avif"),
+        (["a.dng", "-o", ""], "output's name is empty"),
+        (["a.dng", "-o", ".jpg"], "suffix without a name"),
+        (["a.dng", "b.dng", "-o", "out.jpg"], "a picture's name for 2 inputs; end it with / for a folder"),
+        ([".", "-o", "out.jpg"], "a picture's name for a folder"),
+        (["", "-o", "out"], "name of an input is empty"),
+        (["a.dng", "-o", "a.jpg", "--report", "a.jpg"], "name it .jsonl"),
+        (["a.dng", "-o", "a.jpg", "--report", "a.dng"], "raw file"),
         (["a.dng", "-o", "a.jpg", "--format", "png"], "--format"),
         (["a.dng", "-o", "out", "--sharpen"], "--sharpen"),
     ],
@@ -116,7 +123,7 @@ def test_an_output_that_is_an_input_is_2(link: str, deepisp: Call, shoot: Shoot)
 
 def test_nothing_matched_is_3(deepisp: Call, shoot: Shoot) -> None:
     shoot("a.jpg", "b.txt")
-    for words in (["."], ["*.dng"], ["none/", "no.dng"], [""]):
+    for words in (["."], ["*.dng"], ["none/", "no.dng"]):
         result = deepisp("develop", *words, "-o", "out")
         assert result.exit_code == 3, words
         assert result.stderr.startswith("error: ")
@@ -309,6 +316,42 @@ def test_help_has_an_option_for_each_setting_with_its_choices(deepisp: Call) -> 
         assert all(name in text for name in option.opts if name.startswith("--"))
     assert "linear-prophoto" in text
     assert "130 interrupted" in " ".join(text.split())
+
+
+def test_help_says_what_numbers_may_be(deepisp: Call) -> None:
+    text = " ".join(deepisp("develop", "--help").stdout.split())
+    assert "exposure compensation in stops [default: 0.0; -10 to 10]" in text
+    assert "longest side of the picture, in pixels [16 to 65535]" in text
+    assert "in MiB [default: 4096; at least 256]" in text
+    assert "in seconds [default: 60.0; above 0]" in text
+
+
+def test_the_case_of_a_choice_does_not_matter(deepisp: Call, shoot: Shoot) -> None:
+    shoot("a.dng")
+    words = ("-o", "out", "--color", "sRGB", "--format", "PNG", "--tone", "None")
+    assert deepisp("develop", "a.dng", *words).exit_code == 0
+    assert (
+        deepisp("develop", "a.dng", "-o", "out", "--format", "png", "--tone", "none").stderr == "1 skipped\n"
+    )
+
+
+def test_a_shard_without_a_file_says_so(deepisp: Call, shoot: Shoot) -> None:
+    shoot("a.dng")
+    result = deepisp("develop", "a.dng", "-o", "out", "--shard", "2/2")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no file for this shard\n")
+    assert os.listdir() == ["a.dng"]
+
+
+def test_another_raw_file_of_the_same_name(deepisp: Call, shoot: Shoot, twelve: Path) -> None:
+    shoot("1.dng")
+    Path("cb").mkdir()
+    shutil.copy(twelve / "01.dng", "cb/1.dng")
+    deepisp("develop", "1.dng", "-o", "out")
+    result = deepisp("develop", "cb", "-o", "out")
+    assert (result.exit_code, result.stdout) == (0, "cb/1.dng -> out/1.dng.jpg\n")
+    assert "out/1.jpg is the picture of another raw file" in result.stderr
+    assert deepisp("develop", ".", "cb", "-o", "out").stderr == "2 skipped\n"
+    assert deepisp("develop", "cb/1.dng", "-o", "out/1.jpg").exit_code == 4
 
 
 def test_dry_run_tells_and_does_nothing(deepisp: Call, shoot: Shoot) -> None:

@@ -34,7 +34,7 @@ def raw() -> RawImage:
 
 
 def test_json_tells_what_was_written(raw: RawImage, deepisp: Call, tmp_path: Path) -> None:
-    write_dng(tmp_path / "a.dng", raw)
+    write_dng(raw, tmp_path / "a.dng")
     result = deepisp("info", "--json", tmp_path / "a.dng")
     assert (result.exit_code, result.stderr) == (0, "")
     told = json.loads(result.stdout)
@@ -68,13 +68,39 @@ def test_json_tells_what_was_written(raw: RawImage, deepisp: Call, tmp_path: Pat
 
 
 def test_text_tells_the_same_to_people(raw: RawImage, deepisp: Call, tmp_path: Path) -> None:
-    write_dng(tmp_path / "a.dng", raw)
+    write_dng(raw, tmp_path / "a.dng")
     text = deepisp("info", tmp_path / "a.dng").stdout
     for words in (
         "bayer RGGB", "512 513; 514 515", "16383", "R 2 G 1 B 1.53846", "ISO 800, 1/250 s, f/2.8, 35 mm", "35mm f/2",
         "XYZ to camera, D65", "FixVignetteRadial", "shot 0.0005", "240 x 56 from row 4, column 8",
     ):  # fmt: skip
         assert words in text
+
+
+def test_the_noise_says_where_it_is_from(raw: RawImage, deepisp: Call, tmp_path: Path) -> None:
+    write_dng(raw, tmp_path / "a.dng")
+    own = '[[conversion_gains]]\nsource = "measured"\nentries = [{ shot = 0.002, read = 9e-6 }]\n'
+    (tmp_path / "own.toml").write_text('maker = "deepisp"\nmodels = ["demo"]\n' + own)
+    plain, mine = (
+        json.loads(deepisp("info", "--json", "--no-estimate", *more, tmp_path / "a.dng").stdout)
+        for more in ([], ["--noise", tmp_path / "own.toml"])
+    )
+    assert plain["noise_source"] == "file"
+    assert mine["noise_source"] == "own profile"
+    assert mine["noise"][2] == {"shot": 0.002, "read": 9e-6}
+    assert [one["source"] for one in mine["noise_sources"]] == ["own profile", "file"]
+    expected = ((0.18 / 2000 + (3 / 2000) ** 2) / (0.18 * 0.002 + 9e-6)) ** 0.5  # at mid-gray
+    assert mine["noise_sources"][1]["ratio"] == pytest.approx(expected)
+    text = deepisp("info", "--no-estimate", "--noise", tmp_path / "own.toml", tmp_path / "a.dng").stdout
+    assert f"own profile; at mid-gray file says {expected:.2g} times as much" in text
+
+
+def test_a_profile_that_is_none_is_one_line(deepisp: Call, twelve: Path, tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("shot = 1\n")
+    result = deepisp("info", "--noise", tmp_path / "own.toml", twelve / "00.dng")
+    assert result.exit_code == 2
+    assert "own.toml: maker: Field required; see sensors/README.md" in result.stderr
+    assert result.stderr.count("\n") == 1
 
 
 def test_many_files_are_one_json_line_each(deepisp: Call, twelve: Path) -> None:

@@ -24,15 +24,19 @@ def loaded(*words: str) -> tuple[int, set[str]]:
     return done.returncode, set(json.loads(done.stderr.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("words", [["--help"], ["develop", "--help"], ["info", "--help"], ["demo", "--help"]])
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["develop", "--help"], ["info", "--help"], ["demo", "--help"], ["calibrate", "--help"]],
+)
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert loaded(*words) == (0, set())
 
 
 def test_info_loads_no_torch_and_no_decoder(twelve: Path) -> None:
-    code, found = loaded("info", str(twelve / "00.dng"))
+    code, found = loaded("info", "--no-estimate", str(twelve / "00.dng"))
     assert code == 0
     assert found == {"numpy"}  # what decodes is in the child process
+    assert loaded("info", str(twelve / "00.dng")) == (0, {"numpy", "scipy"})
 
 
 def test_the_decoding_process_loads_what_decodes_and_nothing_else(twelve: Path) -> None:

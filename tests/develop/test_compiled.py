@@ -1,6 +1,7 @@
 """Kernels run where machine code can be kept, and where it cannot. Each in a process of its own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -64,3 +65,36 @@ def test_a_damaged_cache_is_made_anew(toy, tmp_path: Path) -> None:
         for path in (tmp_path / "cache").rglob(pattern):
             path.write_bytes(path.read_bytes()[:40])
         assert [toy(), toy()] == [0, 1]
+
+
+EDITED = """
+import numpy as np
+from deepisp.develop import kernels
+
+# Light below the level is clipped or not as `highlights.NEAR` says, which another file holds.
+mosaic, out = np.full((3, 3), 0.5, np.float32), np.empty((3, 3), np.float32)
+levels, pattern = np.ones(2, np.float32), np.array([[0, 1], [1, 0]])
+kernels.reconstruct_rows(mosaic, pattern, levels, np.zeros(2, np.float32), out)
+print(sum(kernels.reconstruct_rows.stats.cache_hits.values()), float(out[1, 1]))
+"""
+
+
+def test_machine_code_is_made_anew_where_a_file_that_it_came_from_was_edited(tmp_path: Path) -> None:
+    import deepisp
+
+    package = Path(deepisp.__file__).parent
+    shutil.copytree(
+        package, tmp_path / "deepisp", ignore=shutil.ignore_patterns("__pycache__", "*.safetensors")
+    )
+    edited = tmp_path / "deepisp/develop/highlights.py"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+
+    def run() -> list[str]:
+        command = [sys.executable, "-c", EDITED]
+        return subprocess.run(
+            command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout.split()
+
+    assert [run(), run()] == [["0", "0.5"], ["1", "0.5"]]
+    edited.write_text(edited.read_text().replace("NEAR = 0.99", "NEAR = 0.25"))
+    assert run() == ["0", "1.0"]  # clipped now, as all around: white

@@ -7,6 +7,7 @@ import torch
 import deepisp
 from deepisp.develop import bands, plan, tensors
 from deepisp.develop.settings import Settings
+from deepisp.develop.shading import GainGrid
 from deepisp.raw import opcode_bytes, opcodes
 from deepisp.raw.image import Area, ColorCalibration, RawImage
 from deepisp.sensor.cfa import BAYER, XTRANS, colors, indices, side
@@ -62,15 +63,83 @@ def test_numba_and_torch_give_the_same_picture(cfa, highlights):
     assert difference.mean() < 1
 
 
+# A cell whose side does not divide the halo.
+EIGHT = "".join(np.random.default_rng(8).choice(list("RGGB"), 64))
+
+
+def linear_frame(light, neutral):
+    """A file that is demosaiced already, of camera light (3, H, W), black 100, white 4100."""
+    return RawImage(
+        linear=np.round(100 + 4000 * light.transpose(1, 2, 0)).astype(np.uint16),
+        black_level=np.full(3, 100.0),
+        white_level=np.full(3, 4100.0),
+        as_shot_neutral=neutral,
+        calibrations=(ColorCalibration(SRGB),),
+    )
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("highlights", ["clip", "blend", "reconstruct"])
+@pytest.mark.parametrize("cfa", ["GRBG", XTRANS, EIGHT, "GMCY", ""])
+def test_numba_and_torch_agree_on_every_kind_with_clipped_light_across_bands(cfa, highlights, half):
+    count = len(colors(cfa)) if cfa else 3
+    neutral = np.array([0.6, 1.0, 0.7, 0.8])[:count]
+    light = np.minimum(random_light(410, 50, count) * 1.5 * neutral[:, None, None], 1)
+    frame = sensor_frame(cfa, light, as_shot_neutral=neutral) if cfa else linear_frame(light, neutral)
+    solved = plan.solve(
+        frame, Settings(highlights=highlights, half=half, bits=32, tone="none", color="camera")
+    )
+    fast, plain = bands.render(solved), tensors.render(solved, device="cpu")
+    assert (light == 1).mean() > 0.05
+    assert highlights == "clip" or fast.max() > 1.01
+    assert np.abs(fast - plain).max() < 1e-3
+
+
 @pytest.mark.parametrize(
     "changes", [{"half": True}, {"size": 40}, {"tone": "none"}, {"color": "camera"}, {"bits": 32}]
 )
-def test_numba_and_torch_agree_on_every_way_out(changes):
-    frame = sensor_frame("GRBG", random_light(70, 82))
+@pytest.mark.parametrize("cfa", ["GRBG", EIGHT])
+def test_numba_and_torch_agree_on_every_way_out(changes, cfa):
+    frame = sensor_frame(cfa, random_light(70, 82), as_shot_neutral=np.array([0.6, 1.0, 0.7]))
     solved = plan.solve(frame, Settings(**changes))
     fast, plain = bands.render(solved), tensors.render(solved, device="cpu")
     assert fast.shape == plain.shape
     assert np.abs(fast.astype(np.float64) - plain).max() <= (1e-4 if fast.dtype == np.float32 else 1)
+
+
+def told(frame, **changes):
+    """A picture and the lines of warning that come with it."""
+    lines = []
+    return deepisp.develop(frame, warn=lines.append, **changes), lines
+
+
+def test_a_linear_file_has_no_mosaic_to_reconstruct_and_is_blended():
+    neutral = np.array([0.5, 1.0, 0.66])
+    pixels, lines = told(linear_frame(np.ones((3, 24, 24)), neutral), highlights="reconstruct", tone="none")
+    assert pixels.min() >= 254
+    assert [line for line in lines if "blended in its place" in line]
+    frame = linear_frame(np.minimum(random_light(24, 24) * 1.5, 1), neutral)
+    blended = deepisp.develop(frame, highlights="blend")
+    assert np.array_equal(deepisp.develop(frame, highlights="reconstruct", warn=lines.append), blended)
+
+
+def test_a_method_that_the_sensor_does_not_have_is_named():
+    light = random_light(24, 24)
+    assert [
+        one
+        for one in told(sensor_frame(XTRANS, light), demosaic="malvar")[1]
+        if "directional in its place" in one
+    ]
+    for frame, how in ((sensor_frame("RGGB", light), {}), (sensor_frame(XTRANS, light), {"half": True})):
+        assert not [line for line in told(frame, demosaic="malvar", **how)[1] if "in its place" in line]
+
+
+@pytest.mark.parametrize("aspect", [300.0, 1e-5, np.nan, np.inf, 2.01])
+def test_pixels_of_an_incredible_shape_are_taken_for_square(aspect):
+    pixels, lines = told(sensor_frame("RGGB", random_light(24, 30), pixel_aspect=aspect))
+    assert pixels.shape == (24, 30, 3)
+    assert [line for line in lines if "not credible; taken for square" in line]
+    assert told(sensor_frame("RGGB", random_light(24, 30), pixel_aspect=2.0))[0].shape == (24, 60, 3)
 
 
 def gain_maps(shape):
@@ -87,7 +156,7 @@ def test_lens_gains_reach_every_row_whatever_the_bands():
     light = np.full((3, 500, 64), 0.25)
     frame = sensor_frame("RGGB", light, opcode_list_2=gain_maps((500, 64)))
     solved = plan.solve(frame, Settings(tone="none", bits=16))
-    assert solved.grid is not None
+    assert isinstance(solved.shading, GainGrid)
     fast, plain = bands.render(solved), tensors.render(solved, device="cpu")
     assert np.abs(fast.astype(int) - plain.astype(int)).max() <= 24
     assert np.ptp(fast[..., 1]) > 1000  # the gains are there at all

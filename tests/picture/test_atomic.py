@@ -96,7 +96,7 @@ def test_a_real_limit_on_file_size_leaves_the_folder_as_it_was(tmp_path):
         "from deepisp.picture.errors import NoSpace\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "pixels = np.random.default_rng(0).integers(0, 65536, (320, 320, 3), np.uint16)\n"
-        "try:\n    write(pathlib.Path(sys.argv[1]), pixels, space='srgb')\n"
+        "try:\n    write(pixels, pathlib.Path(sys.argv[1]), space='srgb')\n"
         "except NoSpace as error:\n    print(error, end='')\n"
     )
     done = subprocess.run(

@@ -11,7 +11,8 @@ from PIL import Image
 import deepisp
 from deepisp.picture import exif as picture_exif
 from deepisp.picture import ifd
-from deepisp.picture.exif import block, directories, settings_digest, software
+from deepisp.picture.exif import block, directories, software
+from deepisp.picture.origin import settings_digest
 from deepisp.raw.image import Exif
 
 HOW = {"height": 300, "width": 400, "space": "srgb"}

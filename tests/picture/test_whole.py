@@ -21,7 +21,7 @@ def picture(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         pytest.importorskip("pillow_jxl")
     path = tmp_path / f"a.{request.param}"
     pixels = np.random.default_rng(1).integers(0, 256, (96, 128, 3), np.uint8)
-    write(path, pixels, space="srgb", digest="0123456789ab")
+    write(pixels, path, space="srgb", digest="0123456789ab")
     return path
 
 
@@ -40,7 +40,7 @@ def test_a_cut_picture_is_not(picture: Path, share: float) -> None:
 
 def test_a_tiff_of_16_bits_is_whole_until_cut(tmp_path: Path) -> None:
     path = tmp_path / "a.tiff"
-    write(path, np.zeros((300, 200, 3), np.uint16), space="srgb")
+    write(np.zeros((300, 200, 3), np.uint16), path, space="srgb")
     assert is_whole(path)
     path.write_bytes(path.read_bytes()[:-300])
     assert not is_whole(path)
@@ -49,7 +49,7 @@ def test_a_tiff_of_16_bits_is_whole_until_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
 def test_a_tiff_cut_anywhere_in_its_exif_is_not_whole(tmp_path: Path, exif: Exif, kind: type) -> None:
     path = tmp_path / "a.tif"
-    write(path, np.zeros((70, 40, 3), kind), space="srgb", exif=exif)
+    write(np.zeros((70, 40, 3), kind), path, space="srgb", exif=exif)
     assert is_whole(path)
     data = path.read_bytes()
     tail = len(data) - data.index(

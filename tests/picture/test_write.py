@@ -16,7 +16,7 @@ from PIL import Image
 from deepisp import spaces
 from deepisp.picture import encode, formats
 from deepisp.picture.errors import MissingExtra
-from deepisp.picture.exif import settings_digest
+from deepisp.picture.origin import settings_digest
 from deepisp.picture.profile import icc_profile
 from deepisp.picture.write import write
 from deepisp.raw.image import Exif
@@ -65,7 +65,7 @@ def psnr(seen, asked):
 @pytest.mark.parametrize(("suffix", "bits"), KINDS)
 def test_pixels_come_back(tmp_path, scene, suffix, bits, gray):
     pixels, path = as_bits(scene[..., 1] if gray else scene, bits), tmp_path / f"a.{suffix}"
-    assert write(path, pixels, space="srgb", quality=95) == []
+    assert write(pixels, path, space="srgb", quality=95) == []
     seen = pixels_of(path)
     if gray and seen.ndim == 3:  # WebP and AVIF: three channels
         assert np.ptp(seen.astype(int), axis=2).max() <= 1
@@ -82,9 +82,9 @@ def test_pixels_come_back(tmp_path, scene, suffix, bits, gray):
 @pytest.mark.parametrize(("suffix", "bits"), [kind for kind in KINDS if kind[0] != "jxl"])
 def test_every_space_is_embedded_as_its_profile(tmp_path, scene, suffix, bits, space):
     pixels = as_bits(scene[:16, :16], bits)
-    write(tmp_path / f"a.{suffix}", pixels, space=space)
+    write(pixels, tmp_path / f"a.{suffix}", space=space)
     assert profile_of(tmp_path / f"a.{suffix}") == icc_profile(space)
-    write(tmp_path / f"g.{suffix}", pixels[..., 0], space=space)
+    write(pixels[..., 0], tmp_path / f"g.{suffix}", space=space)
     is_gray = suffix not in ("webp", "avif")  # those two store gray as three channels
     assert profile_of(tmp_path / f"g.{suffix}") == icc_profile(space, gray=is_gray)
 
@@ -92,7 +92,7 @@ def test_every_space_is_embedded_as_its_profile(tmp_path, scene, suffix, bits, s
 @pytest.mark.parametrize(("suffix", "bits"), KINDS)
 def test_exif_comes_back(tmp_path, scene, exif, digest, suffix, bits):
     path = tmp_path / f"a.{suffix}"
-    assert write(path, as_bits(scene, bits), space="srgb", exif=exif, digest=digest) == []
+    assert write(as_bits(scene, bits), path, space="srgb", exif=exif, digest=digest) == []
     tags = exif_of(path)
     assert str(tags["Image Make"]) == "GoPro"
     assert str(tags["Image ImageDescription"]) == "Château, Œuvre"
@@ -104,7 +104,7 @@ def test_exif_comes_back(tmp_path, scene, exif, digest, suffix, bits):
     assert tags["EXIF ExifImageWidth"].values == [93]
     assert tags["EXIF ExifImageLength"].values == [67]
     assert settings_digest(path) == digest
-    write(path, as_bits(scene, bits), space="srgb", exif=exif, strip_gps=True)
+    write(as_bits(scene, bits), path, space="srgb", exif=exif, strip_gps=True)
     assert not [name for name in exif_of(path) if name.startswith("GPS")]
     assert settings_digest(path) is None
 
@@ -118,7 +118,7 @@ def exif_of(path):
 
 
 def test_pillow_sees_the_exif_of_tiff_too(tmp_path, scene, exif):
-    write(tmp_path / "a.tif", as_bits(scene, 16), space="p3", exif=exif)
+    write(as_bits(scene, 16), tmp_path / "a.tif", space="p3", exif=exif)
     seen = opened(tmp_path / "a.tif").getexif()
     assert seen[271] == "GoPro"
     assert seen.get_ifd(0x8769)[33434] == 1 / 480
@@ -130,14 +130,14 @@ def test_digest_is_found_in_a_large_file(tmp_path, digest):
     pixels = np.random.default_rng(3).integers(0, 256, (700, 700, 3), np.uint8)
     for suffix in ("jpg", "png", "tif", "webp", "avif", "jxl"):
         path = tmp_path / f"a.{suffix}"
-        write(path, pixels, space="srgb", quality=100, digest=digest)
+        write(pixels, path, space="srgb", quality=100, digest=digest)
         assert path.stat().st_size > 2**19 + 1
         assert settings_digest(path) == digest
 
 
 @pytest.mark.parametrize(("quality", "expected"), [(92, (1, 1)), (90, (1, 1)), (89, (2, 2))])
 def test_jpeg_halves_chroma_below_quality_90(tmp_path, scene, quality, expected):
-    write(tmp_path / "a.jpg", as_bits(scene, 8), space="srgb", quality=quality)
+    write(as_bits(scene, 8), tmp_path / "a.jpg", space="srgb", quality=quality)
     with Image.open(tmp_path / "a.jpg") as image:
         assert image.layer[0][1:3] == expected
 
@@ -146,20 +146,20 @@ def test_quality_is_obeyed(tmp_path, scene):
     for suffix in ("jpg", "webp", "avif", "jxl"):
         sizes = []
         for quality in (30, 60, 95):
-            write(tmp_path / f"a.{suffix}", as_bits(scene, 8), space="srgb", quality=quality)
+            write(as_bits(scene, 8), tmp_path / f"a.{suffix}", space="srgb", quality=quality)
             sizes.append((tmp_path / f"a.{suffix}").stat().st_size)
         assert sizes[0] < sizes[1] < sizes[2], suffix
 
 
 def test_jpeg_xl_of_quality_100_is_exact(tmp_path, scene):
-    write(tmp_path / "a.jxl", as_bits(scene, 8), space="srgb", quality=100)
+    write(as_bits(scene, 8), tmp_path / "a.jxl", space="srgb", quality=100)
     assert np.array_equal(np.asarray(opened(tmp_path / "a.jxl")), as_bits(scene, 8))
 
 
 @pytest.mark.parametrize(("suffix", "bits"), KINDS)
 def test_same_picture_gives_same_bytes(tmp_path, scene, exif, suffix, bits):
     for name in "ab":
-        write(tmp_path / f"{name}.{suffix}", as_bits(scene, bits), space="srgb", exif=exif)
+        write(as_bits(scene, bits), tmp_path / f"{name}.{suffix}", space="srgb", exif=exif)
     assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
@@ -168,7 +168,7 @@ def test_pixels_need_not_be_contiguous(tmp_path, scene, suffix, bits):
     turned = np.rot90(as_bits(scene, bits))[::-1]
     assert not turned.flags.c_contiguous
     for name, pixels in (("a", turned), ("b", np.ascontiguousarray(turned))):
-        write(tmp_path / f"{name}.{suffix}", pixels, space="srgb")
+        write(pixels, tmp_path / f"{name}.{suffix}", space="srgb")
     assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
@@ -181,7 +181,7 @@ def test_a_failing_encoder_leaves_the_old_file_and_nothing_else(tmp_path, scene,
 
     monkeypatch.setitem(encode.ENCODERS, formats.PNG, fail)
     with pytest.raises(type(error)):
-        write(tmp_path / "a.png", as_bits(scene, 8), space="srgb")
+        write(as_bits(scene, 8), tmp_path / "a.png", space="srgb")
     assert os.listdir(tmp_path) == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == b"old"
 
@@ -198,23 +198,23 @@ def test_a_failing_encoder_leaves_the_old_file_and_nothing_else(tmp_path, scene,
 )
 def test_what_is_no_picture_is_refused_in_words(tmp_path, pixels, words):
     with pytest.raises(ValueError, match=words):
-        write(tmp_path / "a.jpg", pixels, space="srgb")
+        write(pixels, tmp_path / "a.jpg", space="srgb")
     assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("quality", [0, 101])
 def test_quality_has_bounds(tmp_path, scene, quality):
     with pytest.raises(ValueError, match="quality goes from 1 to 100"):
-        write(tmp_path / "a.jpg", as_bits(scene, 8), space="srgb", quality=quality)
+        write(as_bits(scene, 8), tmp_path / "a.jpg", space="srgb", quality=quality)
 
 
 def test_a_codec_that_is_not_there_is_said_with_a_remedy(tmp_path, scene, monkeypatch):
     monkeypatch.setattr(imagecodecs.JPEGXL, "available", False)
     with pytest.raises(MissingExtra, match=r"writes no JPEG XL \(pip install"):
-        write(tmp_path / "a.jxl", as_bits(scene, 8), space="srgb")
+        write(as_bits(scene, 8), tmp_path / "a.jxl", space="srgb")
     monkeypatch.setattr("PIL.features.check", lambda name: name != "avif")
     with pytest.raises(MissingExtra, match=r"writes no AVIF \(install"):
-        write(tmp_path / "a.avif", as_bits(scene, 8), space="srgb")
+        write(as_bits(scene, 8), tmp_path / "a.avif", space="srgb")
 
 
 def test_codecs_are_loaded_only_for_the_format_that_needs_them(tmp_path):
@@ -222,7 +222,7 @@ def test_codecs_are_loaded_only_for_the_format_that_needs_them(tmp_path):
         "import sys, pathlib, numpy as np\nfrom deepisp.picture.write import write\n"
         "from deepisp.picture import dng, safety\n"
         "heavy = {'PIL', 'tifffile', 'imagecodecs', 'torch'}\nassert not heavy & set(sys.modules)\n"
-        "write(pathlib.Path(sys.argv[1]), np.zeros((8, 8, 3), np.uint8), space='srgb')\n"
+        "write(np.zeros((8, 8, 3), np.uint8), pathlib.Path(sys.argv[1]), space='srgb')\n"
         "assert heavy & set(sys.modules) == {'PIL'}\n"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.jpg")], check=True)
@@ -235,7 +235,7 @@ def test_codecs_are_loaded_only_for_the_format_that_needs_them(tmp_path):
 def test_a_broken_resolution_is_left_out(tmp_path, scene, suffix, bits, broken):
     tags = {282: ((72, 1),), 283: ((72, 1),), 296: (2,)} | broken
     tags = {tag: value for tag, value in tags.items() if value is not None}
-    write(tmp_path / f"a.{suffix}", as_bits(scene, bits), space="srgb", exif=Exif(tags={"Image": tags}))
+    write(as_bits(scene, bits), tmp_path / f"a.{suffix}", space="srgb", exif=Exif(tags={"Image": tags}))
     seen = exif_of(tmp_path / f"a.{suffix}")
     assert str(seen.get("Image XResolution")) == ("300" if suffix == "tif" else "None")  # TIFF demands one
 
@@ -243,4 +243,4 @@ def test_a_broken_resolution_is_left_out(tmp_path, scene, suffix, bits, broken):
 def test_a_tiff_past_its_offsets_is_refused(tmp_path, scene, monkeypatch):
     monkeypatch.setattr(encode, "_LARGEST_TIFF", scene.nbytes - 1)
     with pytest.raises(ValueError, match=r"a TIFF holds 4 GB, .*use --bits 16 or --size"):
-        write(tmp_path / "a.tif", scene, space="srgb")
+        write(scene, tmp_path / "a.tif", space="srgb")

@@ -59,7 +59,7 @@ PREVIEW = np.random.default_rng(6).integers(0, 256, (40, 60, 3), np.uint8)
 @pytest.mark.parametrize("cell", [*cfa.BAYER, QUAD, cfa.XTRANS, "W", "GMCY"])
 def test_libraw_reads_the_same_numbers(tmp_path, raw, cell, preview):
     ours = variant(raw, cell)
-    assert write_dng(tmp_path / "a.dng", ours, preview=preview) == []
+    assert write_dng(ours, tmp_path / "a.dng", preview=preview) == []
     with rawpy.imread(str(tmp_path / "a.dng")) as seen:
         assert np.array_equal(seen.raw_image, ours.mosaic)
         assert seen.white_level == 60000
@@ -71,7 +71,7 @@ def test_pictures_narrower_than_a_tile_are_read_bit_by_bit(tmp_path):
     values = np.random.default_rng(8).integers(0, 65536, (300, 300), np.uint16)
     sizes = [(22 + width % 5, width) for width in range(22, 301)] + [(257, 23), (300, 255), (40, 22)]
     for height, width in sizes:
-        write_dng(tmp_path / "a.dng", RawImage(mosaic=values[:height, :width], cfa="RGGB"))
+        write_dng(RawImage(mosaic=values[:height, :width], cfa="RGGB"), tmp_path / "a.dng")
         with rawpy.imread(str(tmp_path / "a.dng")) as seen:
             assert np.array_equal(seen.raw_image, values[:height, :width]), (height, width)
 
@@ -79,7 +79,7 @@ def test_pictures_narrower_than_a_tile_are_read_bit_by_bit(tmp_path):
 @pytest.mark.parametrize("shape", [(16, 16), (300, 16), (17, 21), (21, 300), (7, 9), (1, 1)])
 def test_pictures_too_small_for_libraw_are_read_by_ourselves(tmp_path, shape):
     values = np.random.default_rng(9).integers(1, 65536, shape, np.uint16)
-    write_dng(tmp_path / "a.dng", RawImage(mosaic=values, cfa="RGGB"))
+    write_dng(RawImage(mosaic=values, cfa="RGGB"), tmp_path / "a.dng")
     assert np.array_equal(read(tmp_path / "a.dng").mosaic, values)
 
 
@@ -88,7 +88,7 @@ def test_narrow_linear_and_mono_pictures_are_read_by_libraw(tmp_path, width):
     linear = np.random.default_rng(10).integers(0, 65536, (40, width, 3), np.uint16)
     levels = {"black_level": np.zeros(3), "white_level": np.full(3, 65535.0)}
     for ours in (RawImage(linear=linear, **levels), RawImage(mosaic=linear[..., 0].copy(), cfa="W")):
-        write_dng(tmp_path / "a.dng", ours)
+        write_dng(ours, tmp_path / "a.dng")
         with rawpy.imread(str(tmp_path / "a.dng")) as seen:
             found = seen.raw_image[..., :3] if ours.kind == "linear" else seen.raw_image
             assert np.array_equal(found, ours.data)
@@ -96,7 +96,7 @@ def test_narrow_linear_and_mono_pictures_are_read_by_libraw(tmp_path, width):
 
 @pytest.mark.parametrize("cell", cfa.BAYER)
 def test_libraw_sees_the_colors_of_the_photosites(tmp_path, raw, cell):
-    write_dng(tmp_path / "a.dng", variant(raw, cell))
+    write_dng(variant(raw, cell), tmp_path / "a.dng")
     with rawpy.imread(str(tmp_path / "a.dng")) as seen:
         letters = np.array(list(seen.color_desc.decode()))[seen.raw_colors]
     tiled = np.tile(cfa.cell(cell), (151, 262))[:301, :523]
@@ -105,7 +105,7 @@ def test_libraw_sees_the_colors_of_the_photosites(tmp_path, raw, cell):
 
 
 def test_libraw_sees_xtrans(tmp_path, raw):
-    write_dng(tmp_path / "a.dng", variant(raw, cfa.XTRANS, active_area=None, default_crop=None))
+    write_dng(variant(raw, cfa.XTRANS, active_area=None, default_crop=None), tmp_path / "a.dng")
     with rawpy.imread(str(tmp_path / "a.dng")) as seen:
         assert np.array_equal(seen.raw_colors[:6, :6], cfa.indices(cfa.XTRANS))
 
@@ -113,8 +113,8 @@ def test_libraw_sees_xtrans(tmp_path, raw):
 def test_libraw_sees_levels_balance_and_orientation(tmp_path, raw):
     # Even margins: LibRaw 0.22.2 rounds odd ones up, and forgets to shift the black levels with them.
     write_dng(
-        tmp_path / "a.dng",
         replace(raw, active_area=Area(6, 8, 296, 520), black_rows=None, black_columns=None),
+        tmp_path / "a.dng",
     )
     with rawpy.imread(str(tmp_path / "a.dng")) as seen:
         sizes = seen.sizes
@@ -135,7 +135,7 @@ def directories(path):
 
 @pytest.mark.parametrize("preview", [None, PREVIEW], ids=["bare", "preview"])
 def test_tags_say_what_the_raw_image_says(tmp_path, raw, preview):
-    write_dng(tmp_path / "a.dng", raw, preview=preview)
+    write_dng(raw, tmp_path / "a.dng", preview=preview)
     camera, data = directories(tmp_path / "a.dng")
     assert camera[254] == (0 if preview is None else 1)
     assert data[254] == 0
@@ -171,7 +171,7 @@ def ratios(values):
 
 def test_exif_and_gps_come_along(tmp_path, raw):
     for preview in (None, PREVIEW):
-        write_dng(tmp_path / "a.dng", raw, preview=preview)
+        write_dng(raw, tmp_path / "a.dng", preview=preview)
         with (tmp_path / "a.dng").open("rb") as file:
             tags = exifread.process_file(file, details=False)
         assert str(tags["EXIF ExposureTime"]) == "1/480"
@@ -181,14 +181,14 @@ def test_exif_and_gps_come_along(tmp_path, raw):
 
 def test_preview_is_there_to_be_seen(tmp_path, raw):
     smooth = np.repeat(np.linspace(0, 255, 96).astype(np.uint8)[None, :, None], 64, 0).repeat(3, 2)
-    write_dng(tmp_path / "a.dng", raw, preview=smooth)
+    write_dng(raw, tmp_path / "a.dng", preview=smooth)
     with tifffile.TiffFile(tmp_path / "a.dng") as file:
         assert np.abs(file.pages[0].asarray().astype(int) - smooth).max() <= 4
 
 
 def test_mono_is_linear_raw_of_one_sample(tmp_path, raw):
     for preview in (None, PREVIEW):
-        write_dng(tmp_path / "a.dng", variant(raw, "W"), preview=preview)
+        write_dng(variant(raw, "W"), tmp_path / "a.dng", preview=preview)
         _, data = directories(tmp_path / "a.dng")
         assert data[262] == 34892
         assert data[277] == 1
@@ -206,7 +206,7 @@ def test_linear_data_keep_their_three_channels(tmp_path, raw):
         black_level=np.zeros(3),
         white_level=np.full(3, 65535.0),
     )
-    write_dng(tmp_path / "a.dng", ours)
+    write_dng(ours, tmp_path / "a.dng")
     with rawpy.imread(str(tmp_path / "a.dng")) as seen:
         assert np.array_equal(seen.raw_image[..., :3], linear)
     _, data = directories(tmp_path / "a.dng")
@@ -216,7 +216,7 @@ def test_linear_data_keep_their_three_channels(tmp_path, raw):
 
 def test_three_calibrations_and_an_illuminant_by_chromaticity_are_dng_1_6(tmp_path, raw):
     third = ColorCalibration(MATRIX_D65 * 1.5, 255, illuminant_xy=(0.25, 0.375))
-    write_dng(tmp_path / "a.dng", variant(raw, "RGGB", calibrations=(*raw.calibrations, third)))
+    write_dng(variant(raw, "RGGB", calibrations=(*raw.calibrations, third)), tmp_path / "a.dng")
     camera, _ = directories(tmp_path / "a.dng")
     assert tuple(camera[50706]) == tuple(camera[50707]) == (1, 6, 0, 0)
     assert camera[52529] == 255
@@ -226,19 +226,19 @@ def test_three_calibrations_and_an_illuminant_by_chromaticity_are_dng_1_6(tmp_pa
 
 def test_white_levels_that_dng_cannot_hold_are_a_warning(tmp_path, raw):
     ours = variant(raw, "RGGB", white_level=np.array([[60000.0, 61000], [61000, 60000]]))
-    assert write_dng(tmp_path / "a.dng", ours) == [
+    assert write_dng(ours, tmp_path / "a.dng") == [
         "white levels 60000 to 61000 within the CFA; DNG holds one: 60000"
     ]
 
 
 def test_floating_point_is_written_only_where_it_is_whole(tmp_path, raw):
     whole = raw.mosaic.astype(np.float32)
-    write_dng(tmp_path / "a.dng", variant(raw, "RGGB", mosaic=whole))
+    write_dng(variant(raw, "RGGB", mosaic=whole), tmp_path / "a.dng")
     with rawpy.imread(str(tmp_path / "a.dng")) as seen:
         assert np.array_equal(seen.raw_image, raw.mosaic)
     for bad in (whole + 0.5, whole - 1, np.full_like(whole, np.nan)):
         with pytest.raises(ValueError, match="scale and round the mosaic first"):
-            write_dng(tmp_path / "b.dng", variant(raw, "RGGB", mosaic=bad))
+            write_dng(variant(raw, "RGGB", mosaic=bad), tmp_path / "b.dng")
     assert os.listdir(tmp_path) == ["a.dng"]
 
 
@@ -250,6 +250,6 @@ def test_a_failing_codec_leaves_the_old_file_and_nothing_else(tmp_path, raw, mon
 
     monkeypatch.setattr(tifffile.TiffWriter, "write", fail)
     with pytest.raises(RuntimeError):
-        write_dng(tmp_path / "a.dng", raw)
+        write_dng(raw, tmp_path / "a.dng")
     assert os.listdir(tmp_path) == ["a.dng"]
     assert (tmp_path / "a.dng").read_bytes() == b"old"

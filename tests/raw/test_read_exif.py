@@ -92,6 +92,7 @@ def test_what_exifread_raises_is_a_warning(tmp_path, monkeypatch, error):
     raw = exif.attach(RawImage(mosaic=MOSAIC, cfa="RGGB", maker="M"), make.save(tmp_path, b"x"))
     assert raw.warnings == (f"EXIF not copied: {type(error).__name__}",)
     assert raw.maker == "M"
+    assert raw.exif.tags == {"Image": {271: "M"}}
 
 
 def test_an_endless_parse_is_stopped(tmp_path, monkeypatch):
@@ -172,3 +173,21 @@ def test_65535_entries(tmp_path):
     with contextlib.suppress(deepisp.RawError):
         deepisp.read(make.save(tmp_path, make.tiff(Directory(raw.tags, raw.segments))))
     assert time.monotonic() - start < 10
+
+
+def test_a_camera_that_another_header_names_gets_into_the_exif(tmp_path):
+    """CRW, RAF and layouts name the camera outside EXIF; pictures carry EXIF alone."""
+    file = make.save(tmp_path, b"x")
+    named = exif.attach(RawImage(mosaic=MOSAIC, cfa="RGGB", maker="Canon", model="G2"), file)
+    assert named.exif.tags == {"Image": {271: "Canon", 272: "G2"}}
+    assert exif.attach(RawImage(mosaic=MOSAIC, cfa="RGGB"), file).exif.tags == {}
+    own = make.save(tmp_path, make.dng(MOSAIC))
+    kept = exif.attach(RawImage(mosaic=MOSAIC, cfa="RGGB", maker="Other", model="Else"), own)
+    assert (kept.exif.tags["Image"][271], kept.exif.tags["Image"][272]) == ("Maker", "Model 1")
+
+
+@pytest.mark.data
+def test_a_crws_camera_is_in_its_exif(data):
+    file = data / "raw" / "canon-powershot-g2-iso50-colorchecker-full.crw"
+    tags = deepisp.read(file).exif.tags["Image"]
+    assert (tags[271], tags[272]) == ("Canon", "Canon PowerShot G2")

@@ -101,16 +101,19 @@ def block(cfa: str) -> int:
     return {"linear": 2, "mono": 2, "xtrans": 3}.get(kind) or cfa_cell.side(cfa)
 
 
-def tensor(cfa: str, asked: str, *, first_row: int = 0) -> "Callable[[Tensor], Tensor]":
+def tensor(
+    cfa: str, asked: str, *, first_row: int = 0, first_column: int = 0
+) -> "Callable[[Tensor], Tensor]":
     """The method on tensors: a balanced mosaic (..., 1, H, W) to colors (..., C, H, W).
 
     Args:
         cfa: the cell at the corner of the picture.
         asked: as in `choose`.
-        first_row: row of the picture at which the mosaic begins; its columns begin at a whole cell.
+        first_row: row of the picture at which the mosaic begins.
+        first_column: likewise.
     """
     name = choose(asked, cfa_cell.kind(cfa))
-    cell = cfa_cell.shift(cfa, first_row, 0)
+    cell = cfa_cell.shift(cfa, first_row, first_column)
     if name == "none":
         return lambda mosaic: mosaic
     if cfa_cell.kind(cfa) == "bayer":

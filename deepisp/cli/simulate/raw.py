@@ -1,0 +1,191 @@
+"""`deepisp simulate raw`: pictures to raw files that a real sensor might have made."""
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+from deepisp.batch import files, ready, record
+from deepisp.batch.files import Job, Source
+from deepisp.cli import outcome, say
+from deepisp.picture.safety import Inputs, refuse_inputs
+
+if TYPE_CHECKING:
+    from deepisp.data.camera import Camera
+    from deepisp.data.simulate import Scene, Simulated
+
+_NO_PICTURE = "no picture in it (name the files themselves)"
+
+
+class _Asked(NamedTuple):
+    """What each picture becomes a raw file by."""
+
+    camera: "Camera"
+    cfa: str | None
+    exposure_ratio: float
+    seed: int
+    full: bool
+    scene: "Scene"
+    device: str
+
+
+@click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
+@click.argument("picture", nargs=-1, required=True, type=click.Path())
+@click.option("-o", "--output", required=True, type=click.Path(), help="the DNG, or a folder for many")
+@click.option("--camera", default="generic", show_default=True, help="of sensors/, or a profile (.toml)")
+@click.option("--iso", type=click.FloatRange(min=1, max=1e7), help="of the camera's noise")
+@click.option("--cfa", help="RGGB, GRBG, GBRG, BGGR, xtrans, quad, mono, or a cell row by row")
+@click.option("--exposure-ratio", type=click.FloatRange(min=1, max=1e6), default=1.0, show_default=True,
+              help="the sensor gets so much less light")  # fmt: skip
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True,
+              help="of the noise and of random colors; one more for each further picture")  # fmt: skip
+@click.option("--simple", is_flag=True, help="the noise line alone: no tails, no rows")
+@click.option("--tone", type=click.Choice(["smoothstep", "none"]), default="smoothstep", show_default=True,
+              help="the tone curve of the picture, which is undone")  # fmt: skip
+@click.option("--blur", type=click.FloatRange(min=0, max=20, min_open=True),
+              help="of the lens: deviation of a Gaussian, in photosites")  # fmt: skip
+@click.option("--halve", is_flag=True, help="average 2 x 2 pixels first: a cleaner scene of half the size")
+@click.option("--truth", is_flag=True, help="keep the clean light beside it: NAME.truth.dng, linear, 16 bits")
+@click.option("--on-exists", type=click.Choice(["skip", "overwrite", "error"]), default="skip",
+              show_default=True, help="what to do if the DNG exists already")  # fmt: skip
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+              help="where to compute")  # fmt: skip
+@click.option("--quiet", is_flag=True, help="no line per file")
+@click.option("--debug", is_flag=True, help="show where a failure came from")
+def raw(
+    *,
+    picture: tuple[str, ...],
+    output: str,
+    camera: str,
+    iso: float | None,
+    cfa: str | None,
+    exposure_ratio: float,
+    seed: int,
+    simple: bool,
+    tone: str,
+    blur: float | None,
+    halve: bool,
+    truth: bool,
+    on_exists: str,
+    device: str,
+    quiet: bool,
+    debug: bool,
+) -> int:
+    """Pictures, and folders of them, to the raw files of a camera.
+
+    \b
+    deepisp simulate raw photo.png -o photo.dng --camera nikon-d850 --iso 6400
+    deepisp simulate raw photos/ -o raws/ --cfa xtrans --truth
+    """
+    jobs = _planned(picture, output, truth)
+    ready.check_device(device)
+    from deepisp.data import camera as cameras
+    from deepisp.data import optics, simulate
+
+    known = cameras.named(camera, iso)
+    if cfa is not None:
+        simulate.cell_of(cfa)
+    if known.warning:
+        say.warning("", known.warning)
+    scene = simulate.Scene(
+        is_toned=tone != "none", halves=halve, psf=None if blur is None else optics.gaussian(blur)
+    )
+    asked = _Asked(known, cfa, exposure_ratio, seed, not simple, scene, device)
+    ready.prepare_folders({job.target.parent for job in jobs if job.problem is None})
+    failed = 0
+    for number, job in enumerate(jobs):
+        try:
+            written = _written(job, asked._replace(seed=seed + number), on_exists, truth)
+        except Exception as error:
+            failed += 1
+            say.error(job.source, record.what(error))
+            if debug:
+                click.echo(record.failure(error)["trace"], err=True)
+            if isinstance(error, ready.Unready):
+                return outcome.UNREADY
+            continue
+        if not quiet:
+            _tell(job, written)
+    if not jobs:
+        say.error(picture[0], _NO_PICTURE)
+    matched = sum(not isinstance(job.problem, FileNotFoundError) for job in jobs)
+    return outcome.code(failed=failed, total=len(jobs), matched=matched)
+
+
+def _tell(job: Job, written: list[Path]) -> None:
+    for path in written:
+        say.data(f"{say.one_line(job.source)} -> {say.one_line(path)}")
+    if not written:
+        say.note(f"{job.target} is kept (use --on-exists overwrite)")
+
+
+def _planned(given: Sequence[str], output: str, truth: bool) -> list[Job]:
+    """Where each picture's DNG goes.
+
+    Raises:
+        ValueError: a name that is none of a DNG, or an output that is an input.
+    """
+    in_folder = files.is_folder(output, given)
+    if not in_folder and Path(output).suffix.lower() != ".dng":
+        raise ValueError(f"{output!r} is no DNG; name it .dng, or end it with / for a folder")
+    jobs = files.assign(list(_sources(given)), output, in_folder=in_folder, suffix="dng")
+    inputs = Inputs.of(job.source for job in jobs)
+    for job in jobs:
+        refuse_inputs(job.target, inputs, allow_dng=True)
+        if truth:
+            refuse_inputs(_truth_of(job.target), inputs, allow_dng=True)
+    return jobs
+
+
+def _sources(given: Sequence[str]) -> Iterator[Source]:
+    """Each picture once; those of a folder by name."""
+    from deepisp.data.pictures import SUFFIXES
+
+    seen = set[str]()
+    for name in given:
+        folder = Path(name)
+        found = [folder]
+        if folder.is_dir():
+            found = sorted(one for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
+        for path in found:
+            if (key := os.path.abspath(path)) in seen:
+                continue
+            seen.add(key)
+            missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+            yield Source(path, problem=None if os.path.lexists(path) else missing)
+
+
+def _truth_of(target: Path) -> Path:
+    return target.with_name(f"{target.stem}.truth.dng")
+
+
+def _written(job: Job, asked: _Asked, on_exists: str, truth: bool) -> list[Path]:
+    """The files that were written for one picture; none if they were there and are kept."""
+    if job.problem is not None:
+        raise job.problem
+    # The truth comes first: where there is a raw file, its truth is there too.
+    targets = [_truth_of(job.target), job.target][not truth :]
+    existing = [path for path in targets if os.path.lexists(path)]
+    if existing and on_exists == "error":
+        raise FileExistsError(errno.EEXIST, f"{existing[0]} exists already")
+    if existing and on_exists == "skip":
+        return []
+    made = _made(job.source, asked)
+    from deepisp.picture.dng import write_dng
+
+    for path in targets:
+        image = made.raw if path == job.target else made.truth_image()
+        try:
+            write_dng(image, path, replace=on_exists == "overwrite")
+        except OSError as error:
+            raise ready.blame(error, path.parent) from error
+    return targets
+
+
+def _made(source: Path, asked: _Asked) -> "Simulated":
+    from deepisp.data import pictures, simulate
+
+    return simulate.raw(pictures.load(source), **asked._asdict())

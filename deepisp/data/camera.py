@@ -1,0 +1,185 @@
+"""A camera at one ISO, as it is simulated: from a profile of sensors/, from a file of one's own, or from a noise line.
+
+profile at an ISO ─► one Sensor per color (gain, read noise and its tails, rows, levels) ─► expose ─► DN
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from deepisp.data import noises
+from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor import profile as sensor_profile
+from deepisp.sensor.conversion import Entry
+from deepisp.sensor.exposure import Sensor
+from deepisp.sensor.noise import Noise
+from deepisp.sensor.profile import Profile
+
+# Of a camera whose profile has no levels: 14 bits, the black level of many Sonys (sensors/sony-a7s-ii.toml).
+_BLACK, _WHITE = 512.0, 16383.0
+_PRIOR_ISO = (
+    100.0  # ISO that gets the least shot noise of the generic line, 1e-4: between an A7S II's and a Pixel's
+)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """What is simulated: every source of noise that is known of it, and its colors.
+
+    Attributes:
+        maker: as the profile spells it.
+        model: the same.
+        iso: None where there is none, as with a bare noise line.
+        sensors: one per letter of the CFA, or one for all of them at None. Levels are the same in all.
+        xyz_to_camera: DNG ColorMatrix for D65, (3, 3), or None if it is not known.
+        cfa: the cell at the top left, or "" if it is not known.
+        warning: what is doubtful about the profile at this ISO, on one line, or "".
+    """
+
+    maker: str
+    model: str
+    iso: float | None
+    sensors: Mapping[str | None, Sensor]
+    xyz_to_camera: NDArray[np.float64] | None = None
+    cfa: str = ""
+    warning: str = ""
+
+    @property
+    def any_sensor(self) -> Sensor:
+        """One of the sensors: for the levels, in which they agree."""
+        return next(iter(self.sensors.values()))
+
+    def sensor(self, color: str) -> Sensor:
+        """The sensor of one letter of the CFA.
+
+        Raises:
+            ValueError: the profile knows colors, but not this one.
+        """
+        found = self.sensors.get(color) or self.sensors.get(None)
+        if found is None:
+            known = ", ".join(str(one) for one in self.sensors)
+            raise ValueError(
+                f"{self.model} has no noise of color {color}; known: {known}; choose another --cfa"
+            )
+        return found
+
+    def noise(self, colors: str) -> tuple[Noise, ...]:
+        """DNG's NoiseProfile, one per letter: what is simulated, rows and quantization included."""
+        return tuple(self.sensor(color).noise() for color in colors)
+
+    def plain(self) -> "Camera":
+        """The same noise line without what is special: read noise Gaussian, no rows of their own, no bias."""
+        return replace(self, sensors={color: _plain(one) for color, one in self.sensors.items()})
+
+    def expose(self, signal: Tensor, cfa: str, generator: torch.Generator | None = None) -> Tensor:
+        """DN that the camera gives for expected signals (..., 1, H, W), same shape; whole numbers."""
+        colors = cfa_cell.colors(cfa)
+        distinct = list(dict.fromkeys(self.sensor(color) for color in colors))
+        frames = [one.expose(signal * (one.levels / one.gain), generator=generator) for one in distinct]
+        if len(frames) == 1:
+            return frames[0]
+        height, width = signal.shape[-2:]
+        cell = torch.tensor([distinct.index(self.sensor(color)) for color in colors])
+        cell = cell[torch.from_numpy(cfa_cell.indices(cfa))]
+        n = len(cell)
+        index = cell.repeat(-(-height // n), -(-width // n))[:height, :width].to(signal.device)
+        return torch.stack(frames).gather(0, index.expand(1, *signal.shape))[0]
+
+
+def named(model: str, iso: float | None) -> Camera:
+    """A camera of sensors/ by any of its names, "generic", or one of a profile (.toml) of one's own.
+
+    Raises:
+        ValueError: no such camera, or no noise of it at this ISO.
+        OSError: the file cannot be read.
+    """
+    is_file = model.endswith(".toml") or os.sep in model
+    return of_profile(sensor_profile.load(Path(model)) if is_file else noises.known(model), iso)
+
+
+def of_profile(known: Profile, iso: float | None) -> Camera:
+    """A camera at an ISO.
+
+    The generic camera has the least shot noise of its prior at ISO 100; it grows with ISO, and read noise with it,
+    along the prior's line.
+
+    Raises:
+        ValueError: no ISO where noise goes with it.
+    """
+    if known.prior is not None and not known.conversion_gains:
+        iso = iso or _PRIOR_ISO
+        shot = known.prior.shot_min * iso / _PRIOR_ISO
+        camera = of_noise(Noise(shot, known.prior.read(shot)))
+        return replace(camera, maker=known.maker, model=known.models[0], iso=iso)
+    if iso is None:
+        if any(gain.iso_min is not None for gain in known.conversion_gains):
+            raise ValueError(f"the noise of {known.models[0]} goes with ISO; say which, as in --iso 800")
+        iso = 1.0  # known at one ISO, which was not recorded; any finds it
+        return replace(_at(known, iso), iso=None, warning="")
+    return _at(known, iso)
+
+
+def _at(known: Profile, iso: float) -> Camera:
+    gain = known.nearest(iso)
+    black, white = (known.levels.black_level, known.levels.white_level) if known.levels else (_BLACK, _WHITE)
+    matrix = next((np.array(one.xyz_to_camera) for one in known.color if one.illuminant == 21), None)
+    return Camera(
+        maker=known.maker,
+        model=known.models[0],
+        iso=iso,
+        sensors={color: _sensor(gain.at(iso, color), black, white) for color in gain.colors()},
+        xyz_to_camera=matrix,
+        cfa=(known.levels.cfa if known.levels else None) or "",
+        warning=known.warning(iso),
+    )
+
+
+def of_noise(
+    noise: Noise, *, black_level: float = _BLACK, white_level: float = _WHITE, iso: float | None = None
+) -> Camera:
+    """A camera of which nothing but the noise line is known.
+
+    Raises:
+        ValueError: levels so coarse that rounding alone is more than the read noise.
+    """
+    sensor = _sensor(Entry(shot=noise.shot, read=noise.read), black_level, white_level)
+    made = sensor.noise()
+    if made.read > noise.read * 1.001:
+        levels = white_level - black_level
+        raise ValueError(
+            f"a read variance of {noise.read:g} is less than rounding to whole DN adds over {levels:g} levels, "
+            f"{made.read:g}; take more levels, or a larger read variance"
+        )
+    return Camera("", "noise line", iso, {None: sensor})
+
+
+def _sensor(entry: Entry, black: float, white: float) -> Sensor:
+    """The sensor behind an entry; its read noise holds quantization, which the sensor adds itself."""
+    levels = white - black
+    if entry.gain is not None and entry.read_std is not None:
+        gain, read_std_dn = entry.gain, entry.read_std
+    else:
+        assert entry.shot is not None and entry.read is not None  # noqa: PT018 (Entry checked both)
+        gain, read_std_dn = entry.shot * levels, math.sqrt(entry.read) * levels
+    has_tails = entry.tukey_lambda is not None and entry.tukey_lambda > -0.5
+    return Sensor(
+        gain=gain,
+        black_level=black,
+        white_level=white,
+        read_std_e=math.sqrt(max(read_std_dn**2 - 1 / 12, 0.0)) / gain,
+        tukey_lambda=entry.tukey_lambda if has_tails else None,
+        row_std_e=(entry.row_std_dn or 0.0) / gain,
+        bias=((entry.bias_dn or 0.0,),),
+    )
+
+
+def _plain(sensor: Sensor) -> Sensor:
+    read_std_e = math.hypot(sensor.read_std_e, sensor.row_std_e)
+    return replace(sensor, read_std_e=read_std_e, row_std_e=0.0, tukey_lambda=None, bias=((0.0,),))

@@ -1,0 +1,73 @@
+"""`deepisp calibrate from-picture`: one raw file in, its noise out."""
+
+import json
+import math
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from deepisp.picture.dng import write_dng
+from deepisp.raw.image import Exif, RawImage
+
+BLACK, LEVELS, SHOT, READ = 512, 15871, 1e-3, 2e-5
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def frame(tmp_path: Path) -> Path:
+    """A gradient of 256 x 512 photosites at ISO 1600, 14 bits."""
+    scene = np.tile(np.linspace(0, 0.8, 512), (256, 1))
+    signal = scene + np.random.default_rng(1).normal(size=scene.shape) * np.sqrt(SHOT * scene + READ)
+    levels = {
+        "black_level": np.full((2, 2), float(BLACK)),
+        "white_level": np.full((2, 2), float(BLACK + LEVELS)),
+    }
+    raw = RawImage(
+        mosaic=np.round(signal * LEVELS + BLACK).clip(0, 16383).astype(np.uint16), cfa="RGGB", **levels
+    )
+    raw = replace(raw, maker="Acme", model="One", exif=Exif(iso=1600.0))
+    write_dng(raw, tmp_path / "frame.dng")
+    return tmp_path / "frame.dng"
+
+
+def test_json_names_the_noise_of_each_color(frame: Path, deepisp: Call) -> None:
+    result = deepisp("calibrate", "from-picture", frame, "--json")
+    assert result.exit_code == 0, result.stderr
+    planes = json.loads(result.stdout)["planes"]
+    assert [plane["color"] for plane in planes] == list("RGB")
+    for plane in planes:
+        assert set(plane) == {"color", "shot", "read", "shot_error", "read_error"}
+        std = math.sqrt(plane["shot"] * 0.18 + plane["read"])
+        assert std == pytest.approx(math.sqrt(SHOT * 0.18 + READ), rel=0.06)
+
+
+def test_without_json_there_is_a_table(frame: Path, deepisp: Call) -> None:
+    head, *lines = deepisp("calibrate", "from-picture", frame).stdout.splitlines()
+    assert head.split()[:3] == ["color", "shot", "read"]
+    assert [line.split()[0] for line in lines] == ["R", "G", "B"]
+
+
+def test_a_profile_is_written_and_added_to(frame: Path, deepisp: Call, tmp_path: Path) -> None:
+    profile = tmp_path / "camera.toml"
+    for _ in range(2):  # the second time in place of the first
+        result = deepisp("calibrate", "from-picture", frame, "-o", profile)
+        assert result.exit_code == 0, result.stderr
+    (group,) = tomllib.loads(profile.read_text())["conversion_gains"]
+    assert [entry["color"] for entry in group["entries"]] == list("RGB")
+    assert "from-picture" in group["source"]
+
+
+def test_a_frame_without_noise_is_one_line(tmp_path: Path, deepisp: Call) -> None:
+    levels = {"black_level": np.full((2, 2), 0.0), "white_level": np.full((2, 2), 1000.0)}
+    flat = RawImage(mosaic=np.full((128, 128), 500, np.uint16), cfa="RGGB", **levels)
+    write_dng(flat, tmp_path / "flat.dng")
+    result = deepisp("calibrate", "from-picture", tmp_path / "flat.dng", "--json")
+    assert result.exit_code == 4
+    assert not result.stdout
+    assert result.stderr.count("\n") == 1
+    assert "no noise in the frame" in result.stderr

@@ -1,0 +1,115 @@
+"""`deepisp calibrate photon-transfer` and `dark`: files in, a sensor file and plots out."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import Result
+
+from deepisp.cli.calibrate.photon_transfer import repeated
+from deepisp.picture.dng import write_dng
+from deepisp.raw.image import Exif
+from deepisp.sensor import profile
+from tests.calibrate.simulated import SENSOR, shoot
+
+Call = Callable[..., Result]
+KEYS = {
+    "color", "gain", "gain_error", "read_std_e", "read_std_e_error", "row_std_e", "row_std_e_error", "full_well_e",
+    "prnu", "prnu_error", "dsnu_e",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five levels of two flats each, eight darks, as DNG files of 64 x 64."""
+    place = tmp_path_factory.mktemp("frames")
+    flats, darks = shoot(SENSOR, lights=[0.1, 0.2, 0.3, 0.4, 1.2], size=64, darks=8, shading=0.0)
+    for kind, frames in (("flat", flats), ("dark", darks)):
+        for index, raw in enumerate(frames):
+            tags = {"EXIF": {34855: (800,)}}  # ISOSpeedRatings, EXIF 2.32
+            write_dng(replace(raw, exif=Exif(tags=tags, iso=800)), place / f"{kind}{index}.dng")
+    return place
+
+
+def files(folder: Path, kind: str) -> list[Path]:
+    return sorted(folder.glob(f"{kind}*.dng"))
+
+
+def test_flats_and_darks_become_a_sensor_file(folder: Path, deepisp: Call, tmp_path: Path) -> None:
+    output = tmp_path / "one.toml"
+    result = deepisp(
+        "calibrate", "photon-transfer", "--flats", *files(folder, "flat"), "--darks", *files(folder, "dark"),
+        "-o", output, "--iso", 800,
+    )  # fmt: skip
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{output}, {tmp_path / 'one-photon-transfer.png'}\n"
+    assert (tmp_path / "one-photon-transfer.png").read_bytes().startswith(b"\x89PNG")
+    entry = profile.load(output).entry(800, "G")
+    assert entry.gain == pytest.approx(1.5, rel=0.1)
+    assert entry.full_well_e == pytest.approx(SENSOR.levels / 1.5, rel=0.1)
+    assert profile.load(output).models == ("One",)
+    again = deepisp("calibrate", "dark", *files(folder, "dark"), "-o", output, "--iso", 800, "--json")
+    assert again.exit_code == 0
+    assert again.stderr == f"{output}, {tmp_path / 'one-dark.npz'}, {tmp_path / 'one-dark.png'}\n"
+    told = json.loads(again.stdout)
+    assert told["planes"][1]["read_std_e"] == pytest.approx(4, rel=0.15)  # by the gain that the file holds
+    assert profile.load(output).darks[0].maps == "one-dark.npz"
+    with np.load(tmp_path / "one-dark.npz") as maps:
+        assert maps["rows"].shape == (64,)
+
+
+def test_json_is_all_that_stdout_holds(folder: Path, deepisp: Call) -> None:
+    result = deepisp(
+        "calibrate", "photon-transfer", "--json", "--darks", *files(folder, "dark"),
+        "--flats", *files(folder, "flat"),
+    )  # fmt: skip
+    told = json.loads(result.stdout)
+    assert set(told) == {"planes"}
+    assert [plane["color"] for plane in told["planes"]] == list("RGB")
+    for plane in told["planes"]:
+        assert set(plane) >= KEYS
+        assert plane["linearity_error"] is None
+        assert math.isfinite(plane["gain"])
+
+
+def test_options_may_be_repeated_too(folder: Path, deepisp: Call) -> None:
+    words = [word for path in files(folder, "flat") for word in ("--flats", path)]
+    result = deepisp("calibrate", "photon-transfer", *words, "--json")
+    assert result.exit_code == 0
+    assert "no darks" in result.stderr
+
+
+def test_words_after_an_option_are_its_own() -> None:
+    many = {"--flats", "--darks"}
+    assert repeated(["--flats", "a", "--json", "--darks", "b", "c", "-o", "d"], many) == [
+        "--flats", "a", "--json", "--darks", "b", "--darks", "c", "-o", "d",
+    ]  # fmt: skip
+    assert repeated(["--flats", "a", "-o", "x", "stray"], many) == ["--flats", "a", "-o", "x", "stray"]
+    assert repeated(["--flats=a", "--", "-b"], many) == ["--flats=a", "--", "-b"]
+
+
+def test_what_is_wrong_is_one_line(folder: Path, deepisp: Call, tmp_path: Path) -> None:
+    flats, darks = files(folder, "flat"), files(folder, "dark")
+    nowhere = deepisp("calibrate", "photon-transfer", "--flats", *flats)
+    assert nowhere.exit_code == 2
+    assert "say where the figures go: -o camera.toml, or --json" in nowhere.stderr
+    few = deepisp("calibrate", "dark", darks[0], "--json")
+    assert few.exit_code == 2
+    assert few.stderr.count("\n") == 1
+    assert "dark needs at least 4 darks, got 1 (dark0.dng)" in few.stderr
+    write_dng(shoot(SENSOR, lights=[], size=32, darks=1)[1][0], tmp_path / "small.dng")
+    mixed = deepisp("calibrate", "dark", *darks, tmp_path / "small.dng", "--json")
+    assert mixed.exit_code == 2
+    assert mixed.stderr.startswith("error: small.dng: frame is 32 x 32, the first 64 x 64")
+    clipped = deepisp(
+        "calibrate", "photon-transfer", "--flats", *[flats[-1]] * 4, "--darks", *darks, "--json"
+    )
+    assert clipped.exit_code == 2
+    assert clipped.stderr.startswith("error: flat9.dng: flat is clipped")
+    stray = deepisp("calibrate", "photon-transfer", "-o", tmp_path / "x.toml", "stray.dng", "--flats", *flats)
+    assert stray.exit_code == 2
+    assert not (tmp_path / "x.toml").exists()

@@ -1,0 +1,51 @@
+"""What `Settings` takes, and what it says of what it does not."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from deepisp import Layout, Limits, Settings
+from deepisp.checked import Wrong
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (5200, "5200"), (5200.0, "5200"), (np.float32(6500), "6500"), ((5200, 10), "5200,10"), ([2, 1, 1.6], "2,1,1.6"),
+        (np.array([2.5, 1, 1.5]), "2.5,1,1.5"), ("auto", "auto"), ("5200", "5200"),
+    ],
+)  # fmt: skip
+def test_a_white_balance_may_be_numbers(given: object, text: str) -> None:
+    assert Settings(wb=given).wb == text
+    assert Settings(wb=given).digest() == Settings(wb=text).digest()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Settings(ev=99), "ev: must be less than or equal to 10, got 99"),
+        (lambda: Settings(bits=9), "bits: must be 8, 16 or 32, got 9"),
+        (lambda: Settings(wb=True), "wb: must be a valid string, got True"),
+        (lambda: Settings(wb=()), "wb: must be a valid string, got ()"),
+        (lambda: Settings(tone="x", ev="y"), "tone: must be 'default' or 'none', got 'x'; ev: must be a valid number, "
+         "unable to parse string as a number, got 'y'"),
+        (lambda: Settings(ev=99, evv=1), "evv: no such name; known names: wb, highlights, demosaic, tone, ev, color, "
+         "bits, size, half, hot_pixels, lens, black, white, cfa; ev: must be less than or equal to 10, got 99"),
+        (lambda: Limits(timeout_s=0), "timeout_s: must be greater than 0, got 0"),
+        (lambda: Layout(white_level=1), "cfa: missing"),
+        (lambda: Layout(cfa="W", white_level=1, black_level="x"),  # pydantic says it for each type of a union
+         "black_level: must be a valid number, unable to parse string as a number, got 'x'"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_on_one_line(make, message: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  the whole text is compared
+        make()
+    assert str(caught.value) == message
+    assert str(pickle.loads(pickle.dumps(caught.value))) == message  # from one process to another
+    assert isinstance(caught.value, Wrong)
+
+
+def test_a_long_value_is_cut() -> None:
+    with pytest.raises(ValueError, match=r"^tone: .*, got 'a{56}\.\.\.$"):
+        Settings(tone="a" * 1000)
