@@ -90,3 +90,20 @@ def normal(name: str) -> str:
 
 def numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def test_an_editable_install_works_in_the_folder_above_the_clone(tmp_path: Path) -> None:
+    """There the clone's folder looks like a package without __init__.py, which comes before setuptools' own hook."""
+    clone, site = tmp_path / "deepisp", tmp_path / "site"
+    clone.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE", "deepisp", "sensors", "calibration", "datasets"):
+        (clone / name).symlink_to(REPOSITORY / name)
+    build = "import sys; from setuptools import build_meta; print(build_meta.build_editable(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", build, site], cwd=clone, check=True, capture_output=True)
+    [wheel] = site.glob("*.whl")
+    shutil.unpack_archive(wheel, site, "zip")
+    code = f"import site; site.addsitedir({str(site)!r}); import deepisp; print(deepisp.__version__)"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == deepisp.__version__, done.stderr

@@ -18,11 +18,15 @@ from deepisp.cli import develop as verb
 from deepisp.cli import outcome
 from deepisp.cli.demo import simulate
 from deepisp.picture.dng import write_dng
+from deepisp.sensor import profile
+from tests.calibrate import charted
+from tests.calibrate.simulated import SENSOR, shoot
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+BLOCKS = re.findall(r"^```([\w ]+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 SHELL = "".join(text for language, text in BLOCKS if language == "sh").splitlines()
+MEASURED = "".join(text for language, text in BLOCKS if language == "sh measured").splitlines()
 INDENTED = [line.strip() for line in README.splitlines() if line.startswith("    deepisp ")]
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 LAYOUT = [text for language, text in BLOCKS if language == "toml"]
@@ -34,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     rng = np.random.default_rng(1)
     (tmp_path / "photos" / "more").mkdir(parents=True)
     for seed, name in enumerate(("photo.dng", "photos/a.dng", "photos/more/b.dng")):
-        write_dng(tmp_path / name, simulate(rng.integers(0, 256, (64, 96, 3), np.uint8), seed=seed))
+        write_dng(simulate(rng.integers(0, 256, (64, 96, 3), np.uint8), seed=seed), tmp_path / name)
     (tmp_path / "scan.toml").write_text(LAYOUT[0])
     scan = rng.integers(600, 16384, (512, 768), dtype="<u2")
     (tmp_path / "scan.raw").write_bytes(scan.tobytes())
@@ -71,6 +75,33 @@ def test_each_command_runs(line: str, folder: Path) -> None:
         assert [json.loads(one)["status"] for one in report] == ["done", "done"]
 
 
+def test_each_measurement_runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In the README's order: the later lines add to the file that the first one made."""
+    flats, darks = shoot(SENSOR, lights=[0.1, 0.2, 0.4, 0.8, 1.1], size=64, darks=8)
+    white = shoot(SENSOR, lights=[0.5], size=256, darks=0)[0]
+    write_dng(white[0], folder / "photo.dng")  # large enough to show its noise
+    for name, frames in (("flats", flats), ("darks", darks), ("white", white)):
+        (folder / name).mkdir()
+        for index, frame in enumerate(frames):
+            write_dng(frame, folder / name / f"{index}.dng")
+    corners = charted.corners((300, 420))
+    write_dng(charted.raw(charted.paint((300, 420), corners, charted.colors())), folder / "chart.dng")
+    Image.fromarray(np.full((64, 96, 3), 90, np.uint8)).save(folder / "picture.png")
+    for line in MEASURED:
+        words = [
+            found for word in shlex.split(line) for found in sorted(map(str, folder.glob(word))) or [word]
+        ]
+        said = run(words, folder, "warning")
+        if "--json" in words:
+            assert [plane["color"] for plane in json.loads(said)["planes"]] == ["R", "G", "B"]
+    camera = profile.load(folder / "camera.toml")
+    assert camera.color
+    assert camera.darks
+    assert camera.noise(800).noise["G"].shot == pytest.approx(SENSOR.gain / SENSOR.levels, rel=0.05)
+    assert len(deepisp.read(folder / "simulated.dng").noise or ()) == 3
+    assert (folder / "simulated.truth.dng").exists()
+
+
 def check_picture(path: Path, words: list[str]) -> None:
     """It opens, and has the size of its raw file and the bits that were asked for."""
     width, height = (768, 512) if "scan.raw" in words else (96, 64)
@@ -92,6 +123,7 @@ def test_each_block_of_python_runs(code: str, folder: Path) -> None:
 
 def test_the_blocks_are_found() -> None:
     assert len(SHELL) >= 7
+    assert len(MEASURED) >= 8
     assert len(INDENTED) >= 1
     assert (len(PYTHON), len(LAYOUT)) == (1, 1)
 

@@ -17,9 +17,12 @@ from pydantic import BaseModel
 
 # What the README and the docstrings lead to: all that these define, or what their `__all__` lists.
 MODULES = (
-    "deepisp", "deepisp.batch", "deepisp.develop.pipeline", "deepisp.picture.dng", "deepisp.picture.write",
-    "deepisp.raw.image", "deepisp.sensor.cfa", "deepisp.sensor.exposure", "deepisp.sensor.noise",
-    "deepisp.sensor.profile", "deepisp.sensor.stabilize", "deepisp.spaces",
+    "deepisp", "deepisp.batch", "deepisp.calibrate.color", "deepisp.calibrate.dark", "deepisp.calibrate.flat",
+    "deepisp.calibrate.photon_transfer", "deepisp.data.noises", "deepisp.data.pairs", "deepisp.data.simulate",
+    "deepisp.data.unprocess", "deepisp.develop.noise_source", "deepisp.develop.pipeline", "deepisp.picture.dng",
+    "deepisp.picture.write", "deepisp.raw.image", "deepisp.sensor.cfa", "deepisp.sensor.estimate",
+    "deepisp.sensor.exposure", "deepisp.sensor.noise", "deepisp.sensor.profile", "deepisp.sensor.stabilize",
+    "deepisp.spaces",
 )  # fmt: skip
 # Stages of develop: the functions that take tensors.
 STAGES = tuple(
@@ -32,7 +35,9 @@ def lines(module: str) -> Iterator[str]:
     """Each public name of a module, and the public methods of its classes."""
     found = import_module(module)
     names = getattr(found, "__all__", None) or [
-        name for name, value in vars(found).items() if callable(value) and value.__module__ == module
+        name
+        for name, value in vars(found).items()
+        if callable(value) and getattr(value, "__module__", None) == module
     ]
     for name in sorted(names):
         value = getattr(found, name)

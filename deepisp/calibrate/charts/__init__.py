@@ -1,0 +1,1 @@
+"""Color charts in raw images: found, measured, fitted; what color.py stands on."""

@@ -1,0 +1,231 @@
+"""Dark frames of one ISO: black level, dark shading, row and column noise, tails, odd photosites, dark current.
+
+Noise is measured on the exposure time of which there are the most frames; other times serve the dark current.
+What stays in place, photosite by photosite: dark_maps.py.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.calibrate.frames import Frame, Frames, Source
+from deepisp.calibrate.noise import floor as dark_floor
+from deepisp.calibrate.noise import tails
+from deepisp.calibrate.noise.floor import Floor
+from deepisp.calibrate.noise.masks import Mask, half
+from deepisp.calibrate.noise.moments import Deviation
+from deepisp.calibrate.noise.quantization import step_of
+from deepisp.calibrate.recipe import Dark, shipped_recipe
+from deepisp.raw.layout import Layout
+from deepisp.raw.limits import Limits
+
+Array = NDArray[np.float64]
+PURPOSE = "dark"
+LOOKED_AT = 4  # frames whose noise goes into the histogram and the tails
+
+
+@dataclass(frozen=True)
+class DarkPlane:
+    """What was measured of one color. None is unknown.
+
+    Standard errors: `read_std_dn_error`, `row_std_dn_error`, `column_std_dn_error`, `dsnu_dn_error`,
+    `dark_current_dn_s_error`.
+
+    Attributes:
+        color: its letter.
+        black_level: mean, DN.
+        read_std_dn: noise over time of single photosites, quantization included, rows and columns not.
+        tukey_lambda: shape of the Tukey lambda distribution that fits it; None where rounding hides the shape.
+        tukey_scale_dn: its scale.
+        row_std_dn: noise that a row shares.
+        column_std_dn: noise that a column shares.
+        dsnu_dn: deviation of the photosites' offsets, shading and odd ones left out.
+        dark_current_dn_s: DN per second; None with one exposure time.
+        gain: DN per electron that was given, for what follows in electrons.
+        read_std_e: read noise without quantization.
+        row_std_e: row noise.
+        dsnu_e: offsets.
+        dark_current_e_s: electrons per second.
+    """
+
+    color: str
+    black_level: float
+    read_std_dn: float
+    read_std_dn_error: float
+    tukey_lambda: float | None
+    tukey_scale_dn: float | None
+    row_std_dn: float
+    row_std_dn_error: float
+    column_std_dn: float
+    column_std_dn_error: float
+    dsnu_dn: float
+    dsnu_dn_error: float
+    dark_current_dn_s: float | None = None
+    dark_current_dn_s_error: float | None = None
+    gain: float | None = None
+    read_std_e: float | None = None
+    row_std_e: float | None = None
+    dsnu_e: float | None = None
+    dark_current_e_s: float | None = None
+
+
+@dataclass(frozen=True)
+class DarkResult:
+    """What darks say of a sensor at one ISO.
+
+    Attributes:
+        planes: per color, in the order of `cfa.colors`.
+        first: what the frames have in common.
+        floor: of the exposure time that was measured.
+        exposure_s: that time, or None.
+        hot: (H, W) photosites that stand out.
+        telegraph: (H, W) photosites with telegraph noise, or None with too few frames to tell.
+        values: per color, noise of single photosites in DN, for a histogram.
+        shading_blocks: of dark shading, along the longer side.
+    """
+
+    planes: tuple[DarkPlane, ...]
+    first: Frame
+    floor: Floor
+    exposure_s: float | None
+    hot: Mask
+    telegraph: Mask | None
+    values: dict[str, Array]
+    shading_blocks: int
+
+
+def measure(
+    darks: Sequence[Source],
+    *,
+    gains: dict[str, float] | None = None,
+    layout: Layout | None = None,
+    limits: Limits | None = None,
+    recipe: Dark | None = None,
+) -> DarkResult:
+    """Noise and odd photosites from dark frames of one ISO.
+
+    Args:
+        darks: raw files, raw images, or arrays that `layout` describes; one exposure time, or several.
+        gains: DN per electron of each color, where they are known.
+        layout: what bare sensor values mean.
+        limits: what a file may cost to read.
+        recipe: settings; those of calibration/dark.toml if left out.
+
+    Raises:
+        ValueError: too few frames of one exposure time, frames that differ in size, CFA, ISO, camera or levels, or
+            noise that is cut off at DN 0; names the frame. Whatever `deepisp.read` raises.
+    """
+    recipe = recipe or shipped_recipe(Dark)
+    every = Frames(
+        darks, purpose=PURPOSE, layout=layout, limits=limits, fewest=recipe.fewest_darks, kind="dark"
+    )
+    times = [frame.exposure_s for frame in every]
+    exposure_s = max(dict.fromkeys(times), key=lambda time: (times.count(time), -(time or 0.0)))
+    main = Frames(
+        [source for source, time in zip(darks, times, strict=True) if time == exposure_s],
+        purpose=f"{PURPOSE} at one exposure time", layout=layout, limits=limits, fewest=recipe.fewest_darks,
+        kind="dark", first=every.first,
+    )  # fmt: skip
+    floor = dark_floor.measure(main, recipe, step_of(every[0].mosaic))
+    currents = _currents(every, times, floor)
+    values = _noise(main, floor)
+    planes = tuple(
+        _plane(color, floor, values[color], currents[color], (gains or {}).get(color), recipe)
+        for color in every.first.colors
+    )
+    telegraph = floor.odd.telegraph if len(main) >= recipe.mask_darks else None
+    return DarkResult(
+        planes, every.first, floor, exposure_s, floor.odd.hot, telegraph, values, recipe.shading_blocks
+    )
+
+
+def _plane(
+    color: str, floor: Floor, values: Array, current: Deviation, gain: float | None, recipe: Dark
+) -> DarkPlane:
+    one = floor.colors[color]
+    read = Deviation.of(one.spread.variance, one.spread.variance * one.spread.relative_error)
+    pattern = Deviation.of(*one.pattern)
+    # With less than half a step of noise the probability plot is a staircase.
+    shape = tails.fit(values, tail=recipe.tail) if read.std > one.step / 2 else None
+    electrons: dict[str, Any] = {}
+    if gain is not None:
+        white = one.white.variance
+        electrons = {
+            "gain": gain,
+            "read_std_e": math.sqrt(white) / gain if white > 0 else None,
+            "row_std_e": one.row.std / gain,
+            "dsnu_e": pattern.std / gain,
+            "dark_current_e_s": current.std / gain if math.isfinite(current.std) else None,
+        }
+    is_known = math.isfinite(current.std)
+    return DarkPlane(
+        color, one.mean, *read, shape and shape.shape, shape and shape.scale, *one.row, *one.column, *pattern,
+        dark_current_dn_s=current.std if is_known else None,
+        dark_current_dn_s_error=current.error if is_known and math.isfinite(current.error) else None,
+        **electrons,
+    )  # fmt: skip
+
+
+def _currents(frames: Frames, times: list[float | None], floor: Floor) -> dict[str, Deviation]:
+    """Slope of the mean over exposure time, and its standard error from the frames' scatter; NaN with one time."""
+    known = {time for time in times if time is not None}
+    if len(known) < 2 or None in times:
+        return dict.fromkeys(floor.colors, Deviation(math.nan, math.nan))
+    means: dict[str, list[float]] = {color: [] for color in floor.colors}
+    for frame in frames:
+        for color, column in means.items():
+            places = [place for place in frame.places if place.color == color]
+            every = [place.of(frame.mosaic)[place.of(floor.fair)] for place in places]
+            column.append(float(np.concatenate(every).mean(dtype=np.float64)))
+    at = np.array(times, np.float64)
+    return {color: _slope(at, np.array(column)) for color, column in means.items()}
+
+
+def _slope(x: Array, y: Array) -> Deviation:
+    off = x - x.mean()
+    slope = float((off * y).sum() / (off**2).sum())
+    left = y - y.mean() - slope * off
+    if x.size < 3:
+        return Deviation(slope, math.inf)
+    return Deviation(slope, math.sqrt(float((left**2).sum()) / (x.size - 2) / float((off**2).sum())))
+
+
+def _noise(frames: Frames, floor: Floor) -> dict[str, Array]:
+    """Noise of single photosites in some frames: the mean of all frames, rows and columns taken out."""
+    count = floor.frames
+    found: dict[str, list[Array]] = {color: [] for color in floor.colors}
+    for index in np.unique(np.linspace(0, count - 1, min(count, LOOKED_AT)).astype(int)):
+        frame = frames[int(index)]
+        # A frame is itself a part 1/n of the mean, which takes that much of its variance away.
+        noise = (frame.mosaic - floor.running.mean) * math.sqrt(count / (count - 1))
+        fair = floor.fair_halves[int(index >= half(count))]
+        for place in frame.places:
+            ok = place.of(fair)
+            values = np.where(ok, place.of(noise), 0.0)
+            for axis in (1, 0):
+                counts = np.maximum(ok.sum(axis=axis, keepdims=True), 1)
+                values = np.where(ok, values - values.sum(axis=axis, keepdims=True) / counts, 0.0)
+            found[place.color].append(values[ok])
+    return {color: np.concatenate(pieces) for color, pieces in found.items()}
+
+
+def table(result: DarkResult, *, maps: str | None = None) -> dict[str, Any]:
+    """The scalars as a sensor file has them, a `[[darks]]` group."""
+    names = (
+        "color", "black_level", "read_std_dn", "read_std_dn_error", "tukey_lambda", "tukey_scale_dn", "row_std_dn",
+        "column_std_dn", "dsnu_dn", "dark_current_dn_s", "dark_current_dn_s_error", "dark_current_e_s",
+    )  # fmt: skip
+    return {
+        "iso": result.first.iso,
+        "exposure_s": result.exposure_s,
+        "black_level": result.floor.black.ravel().tolist(),
+        "hot": float(result.hot.mean()),
+        "telegraph": None if result.telegraph is None else float(result.telegraph.mean()),
+        "maps": maps,
+        "source": f"deepisp calibrate dark: {result.floor.frames} darks",
+        "entries": [{name: getattr(plane, name) for name in names} for plane in result.planes],
+    }

@@ -1,0 +1,286 @@
+"""Lens shading, from frames of an even light: a gain for each place, which brings it to the brightest one.
+
+A map holds the gains of each position of the CFA's cell (of each color, in cells larger than 2 x 2) on a grid of
+nodes that spans the active area from edge to edge, bilinear between them: DNG's GainMap. `applied` lays it on a raw
+image as OpcodeList2, which `develop` carries out and `write_dng` writes. TOML in and out is in shading_file.py.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, Field
+
+from deepisp.calibrate.frames import Frame, Frames, Source
+from deepisp.calibrate.smooth import smooth_gains
+from deepisp.raw import opcode_bytes
+from deepisp.raw.image import RawImage
+from deepisp.raw.limits import Limits
+from deepisp.raw.opcodes import GainMap, Region
+from deepisp.raw.read import read
+from deepisp.sensor import cfa as cfa_cell
+
+Array = NDArray[np.float64]
+
+_PURPOSE = "a map of lens shading"
+_NEAR_SATURATION = 0.99  # of the range: noise keeps clipped photosites this close
+
+
+class Recipe(BaseModel, frozen=True, extra="forbid"):
+    """Settings of flats, from calibration/flat.toml."""
+
+    source: str = Field(min_length=8)
+    steps: tuple[str, ...] = Field(min_length=1)
+    nodes: int = Field(ge=4, le=257, description="of the map along the longer side")
+    blocks: int = Field(ge=1, description="medians for each distance of two nodes")
+    smoothness: float = Field(gt=0, description="weight of second differences of the map")
+    outlier: float = Field(gt=0, description="deviations beyond which a block does not count")
+    clipped: float = Field(ge=0, lt=1, description="share of clipped photosites that refuses a frame")
+    darkest: float = Field(gt=0, lt=1, description="mean signal that refuses a frame")
+    steepest: float = Field(gt=1, description="gain that no lens needs")
+
+
+class Optics(NamedTuple):
+    """What a map of lens shading holds for.
+
+    Attributes:
+        lens: as EXIF names it, or "".
+        focal_length_mm: or None.
+        aperture: f-number, or None.
+    """
+
+    lens: str = ""
+    focal_length_mm: float | None = None
+    aperture: float | None = None
+
+
+class Plane(NamedTuple):
+    """The gains of some positions of the CFA's cell.
+
+    Attributes:
+        color: its letter.
+        positions: row and column in the cell at the active area's corner.
+        gains: (V, H) float64, the least is 1; nodes from edge to edge of the active area.
+    """
+
+    color: str
+    positions: tuple[tuple[int, int], ...]
+    gains: Array
+
+
+@dataclass(frozen=True)
+class Shading:
+    """A map of lens shading.
+
+    Attributes:
+        maker: of the camera.
+        model: of the camera.
+        optics: what it holds for.
+        cfa: the cell at the active area's corner.
+        shape: rows and columns of the active area.
+        planes: all positions of the cell between them.
+        frames: how many flats it is from.
+    """
+
+    maker: str
+    model: str
+    optics: Optics
+    cfa: str
+    shape: tuple[int, int]
+    planes: tuple[Plane, ...]
+    frames: int
+
+
+@cache
+def recipe() -> Recipe:
+    """The recipe that the project ships.
+
+    >>> recipe().nodes
+    32
+    """
+    import tomllib
+
+    from deepisp import shipped
+
+    path = shipped.folder("calibration") / "flat.toml"
+    return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+
+
+def measure(sources: Sequence[Source], *, limits: Limits | None = None) -> Shading:
+    """The map that flats give, one frame in memory at a time.
+
+    Args:
+        sources: paths or `RawImage`s: one camera, one lens at one focal length and aperture.
+        limits: what reading a file may cost.
+
+    Raises:
+        ValueError: no frames; one is already demosaiced, clipped, too dark or unlike the first. Names the frame.
+    """
+    settings, optics = recipe(), Optics()
+    first: Frame | None = None
+    light: list[Array] = []
+    if not sources:
+        raise ValueError(f"{_PURPOSE} needs flats, got none; calibration/flat.toml says what to shoot")
+    for index, source in enumerate(sources):
+        raw = source if isinstance(source, RawImage | np.ndarray) else read(source, limits=limits)
+        frames = Frames([raw], purpose=_PURPOSE, first=first)
+        frame = frames[0]
+        name = frame.name if len(frame.name.split()) == 1 else f"frame {index + 1}"
+        own = _optics(raw) if isinstance(raw, RawImage) else Optics()
+        if first is None:
+            first, optics = frames.first, own
+        _check(frame, name, settings, own, optics)
+        blocks, middles = _blocks(frame, settings, name)
+        light.append(blocks)
+    assert first is not None
+    nodes = _nodes(_shape(first), settings)
+    side, shape, planes = cfa_cell.side(first.cfa), _shape(first), []
+    for (color, positions), one in zip(_groups(first.cfa), np.mean(light, axis=0), strict=True):
+        own_middles = _middles(middles, positions, side, shape)
+        gains = smooth_gains(one, own_middles, nodes, settings.smoothness, settings.outlier)
+        if gains.max() > settings.steepest:
+            raise ValueError(
+                f"{frame.name}: gains up to {gains.max():.1f} would be needed, {settings.steepest:g} is the most of "
+                "any lens; flats show an even light and nothing else"
+            )
+        planes.append(Plane(color, positions, gains))
+    return Shading(first.maker, first.model, optics, first.cfa, shape, tuple(planes), len(sources))
+
+
+def applied(raw: RawImage, shading: Shading) -> RawImage:
+    """The raw image with the map in its OpcodeList2; what was in the list stays, and acts first.
+
+    A lens, focal length or aperture other than the map's is a warning of the image that comes back.
+
+    Raises:
+        ValueError: the map is of another camera, size or CFA; the file is demosaiced, or has gain maps already.
+    """
+    if raw.mosaic is None:
+        raise ValueError("a map of lens shading is laid on a mosaic, the file is already demosaiced")
+    if (raw.maker, raw.model) != (shading.maker, shading.model):
+        raise ValueError(
+            f"the map is of a {shading.maker} {shading.model}, the file from a {raw.maker} {raw.model}; "
+            "measure flats of this camera"
+        )
+    cfa = cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left)
+    if (raw.active.shape, cfa) != (shading.shape, shading.cfa):
+        raise ValueError(
+            f"the map is of {shading.shape[0]} x {shading.shape[1]} photosites {shading.cfa}, the file has "
+            f"{raw.active.height} x {raw.active.width} {cfa}; measure flats in the same mode"
+        )
+    known = opcode_bytes.parse(raw.opcode_list_2, shape=raw.active.shape)
+    if any(isinstance(one, GainMap) for one in known):
+        raise ValueError("the file has gain maps of its own already; its shading would be corrected twice")
+    own = opcode_bytes.encode(gain_maps(shading))
+    count = int.from_bytes(raw.opcode_list_2[:4], "big") + int.from_bytes(own[:4], "big")
+    joined = count.to_bytes(4, "big") + raw.opcode_list_2[4:] + own[4:]
+    return replace(raw, opcode_list_2=joined, warnings=(*raw.warnings, *_differences(raw, shading.optics)))
+
+
+def gain_maps(shading: Shading) -> tuple[GainMap, ...]:
+    """The map as DNG's opcodes, one for each position of the cell."""
+    side, (height, width) = cfa_cell.side(shading.cfa), shading.shape
+    return tuple(
+        GainMap(
+            Region(row, column, height, width, 0, 1, side, side),
+            plane.gains[:, :, None].astype(np.float32),
+            (1 / (plane.gains.shape[0] - 1), 1 / (plane.gains.shape[1] - 1)),
+        )
+        for plane in shading.planes
+        for row, column in plane.positions
+    )
+
+
+def _optics(raw: RawImage) -> Optics:
+    return Optics(raw.exif.lens, raw.exif.focal_length_mm, raw.exif.aperture)
+
+
+def _shape(frame: Frame) -> tuple[int, int]:
+    return int(frame.mosaic.shape[0]), int(frame.mosaic.shape[1])
+
+
+def _groups(cfa: str) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
+    """Positions that share a map: each by itself in a cell of 2 x 2, by color in larger ones."""
+    cell = cfa_cell.cell(cfa)
+    positions = [(int(row), int(column)) for row, column in np.ndindex(*cell.shape)]
+    if len(cell) <= 2:
+        return [(str(cell[at]), (at,)) for at in positions]
+    return [(color, tuple(at for at in positions if cell[at] == color)) for color in cfa_cell.colors(cfa)]
+
+
+def _nodes(shape: tuple[int, int], settings: Recipe) -> tuple[int, int]:
+    longer = max(shape)
+    rows, columns = (max(4, round(settings.nodes * size / longer)) for size in shape)
+    return rows, columns
+
+
+def _check(frame: Frame, name: str, settings: Recipe, own: Optics, first: Optics) -> None:
+    """A ValueError that names the frame, if it is clipped, too dark, or taken through other optics."""
+    for what, one, other in zip(("lens", "focal length", "aperture"), own, first, strict=True):
+        if one and other and one != other:
+            raise ValueError(
+                f"{name}: the {what} is {one}, that of the first {other}; one map holds for one {what}"
+            )
+    for place in frame.places:
+        values, black = place.of(frame.mosaic), place.level(frame.black_level)
+        top = black + _NEAR_SATURATION * (place.level(frame.saturation_level) - black)
+        share = float((values >= top).mean())
+        if share > settings.clipped:
+            raise ValueError(
+                f"{name}: {share:.1%} of {place.color} is clipped; expose flats so that the brightest part lies at "
+                "about half of saturation"
+            )
+        signal = (float(values.mean()) - black) / (place.level(frame.white_level) - black)
+        if not signal >= settings.darkest:
+            raise ValueError(
+                f"{name}: {place.color} is too dark, {signal:.1%} of saturation on average, {settings.darkest:.0%} "
+                "is the least; expose longer"
+            )
+
+
+def _blocks(frame: Frame, settings: Recipe, name: str) -> tuple[Array, tuple[Array, Array]]:
+    """Light of blocks, (groups, rows, columns), each group's mean is 1; and their middles, fractions of the area."""
+    side, shape = cfa_cell.side(frame.cfa), _shape(frame)
+    wanted = [(count - 1) * settings.blocks for count in _nodes(shape, settings)]
+    steps = [max(1, size // side // count) for size, count in zip(shape, wanted, strict=True)]
+    rows, columns = (size // side // step for size, step in zip(shape, steps, strict=True))
+    # What is left over is shared between the two edges: neither is far from a block.
+    top, left = (size // side % step // 2 for size, step in zip(shape, steps, strict=True))
+    places = {(place.row, place.column): place for place in frame.places}
+    light = []
+    for _, positions in _groups(frame.cfa):
+        total = np.zeros((rows, columns))
+        for at in positions:
+            values = places[at].of(frame.mosaic)[top:, left:][: rows * steps[0], : columns * steps[1]]
+            blocks = (
+                values.reshape(rows, steps[0], columns, steps[1]).swapaxes(1, 2).reshape(rows, columns, -1)
+            )
+            total += np.median(blocks, axis=2) - places[at].level(frame.black_level)
+        if not (total > 0).all():
+            raise ValueError(f"{name}: some of it is not brighter than black; light all of the picture")
+        light.append(total / total.mean())
+    down, right = (
+        (first + (np.arange(count) + 0.5) * step) * side / size
+        for first, count, step, size in zip((top, left), (rows, columns), steps, shape, strict=True)
+    )
+    return np.array(light), (down, right)
+
+
+def _middles(
+    middles: tuple[Array, Array], positions: tuple[tuple[int, int], ...], side: int, shape: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Where the photosites of some positions lie on average: off the middle of the cell."""
+    down, right = (np.mean(positions, axis=0) + 0.5 - side / 2) / shape
+    return middles[0] + down, middles[1] + right
+
+
+def _differences(raw: RawImage, optics: Optics) -> list[str]:
+    pairs = zip(("lens", "focal length", "aperture"), _optics(raw), optics, strict=True)
+    return [
+        f"the map of lens shading is for the {what} {other}, the file has {one}"
+        for what, one, other in pairs
+        if one and other and one != other
+    ]

@@ -1,0 +1,270 @@
+"""Calibration frames in, one at a time: the same sensor at the same setting, or an error that names the frame.
+
+    frames = Frames(["a.dng", "b.dng"], purpose="photon transfer")
+    for frame in frames:                                # read now, forgotten with the loop
+        for place in frame.places:                      # each position of the CFA's cell by itself
+            values = place.of(frame.mosaic)             # (h, w), a view
+
+A frame is its active area: rows, columns, cell and levels count from there.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.raw.image import Exif, RawImage
+from deepisp.raw.layout import Layout
+from deepisp.raw.limits import Limits
+from deepisp.raw.read import read
+from deepisp.sensor import cfa as cfa_cell
+
+Source = str | os.PathLike[str] | RawImage | NDArray[Any]
+BLACK_DRIFT = 0.01  # of the span of levels: cameras that measure black anew in each frame stay far below
+
+
+class Place(NamedTuple):
+    """One position of the CFA's cell.
+
+    Attributes:
+        row: within the cell.
+        column: within the cell.
+        color: its letter.
+        side: of the cell.
+    """
+
+    row: int
+    column: int
+    color: str
+    side: int
+
+    def of(self, mosaic: NDArray[Any]) -> NDArray[Any]:
+        """The photosites of this position, (h, w), a view of (H, W)."""
+        return mosaic[self.row :: self.side, self.column :: self.side]
+
+    def level(self, cell: NDArray[np.float64]) -> float:
+        """The level of this position, from a cell of levels that may be smaller or larger."""
+        return float(cell[self.row % cell.shape[0], self.column % cell.shape[1]])
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a sensor gave, of its active area alone.
+
+    Attributes:
+        name: of the file, or "frame 3".
+        mosaic: (H, W) uint16 or float32, DN.
+        cfa: the cell at mosaic[0, 0].
+        black_level: DN, a cell from mosaic[0, 0] on.
+        white_level: the same.
+        saturation_level: the same; the plateau where it is known, else the white level.
+        iso: or None.
+        exposure_s: or None.
+        maker: as the file spells it, or "".
+        model: as the file spells it, or "".
+    """
+
+    name: str
+    mosaic: NDArray[np.uint16] | NDArray[np.float32]
+    cfa: str
+    black_level: NDArray[np.float64]
+    white_level: NDArray[np.float64]
+    saturation_level: NDArray[np.float64]
+    iso: float | None = None
+    exposure_s: float | None = None
+    maker: str = ""
+    model: str = ""
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """The positions of the CFA's cell, row by row."""
+        cell = cfa_cell.cell(self.cfa)
+        return tuple(
+            Place(row, column, str(color), len(cell)) for (row, column), color in np.ndenumerate(cell)
+        )
+
+    @property
+    def colors(self) -> str:
+        """The letters of the channels, in their order."""
+        return cfa_cell.colors(self.cfa)
+
+
+class Frames:
+    """Frames of one sensor at one setting, in the order given; each is read when it is asked for.
+
+    Args:
+        sources: paths, `RawImage`s, or arrays of (H, W) that `layout` describes.
+        purpose: what they are for, as the errors say it.
+        layout: what bare sensor values mean.
+        first: a frame that these must be like, such as the first flat for the darks; else the first of these.
+        fewest: how many there must be.
+        kind: what one is called where there are too few: "dark", "flat".
+        window: side of the central part that a frame is cut to, of the active area's side; whole cells.
+
+    Raises:
+        ValueError: fewer than `fewest`. Reading a frame: it is already demosaiced, or of another size, CFA, ISO,
+            camera or levels than the first. Whatever `read` raises.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        *,
+        purpose: str,
+        layout: Layout | None = None,
+        limits: Limits | None = None,
+        first: Frame | None = None,
+        fewest: int = 1,
+        kind: str = "frame",
+        window: float = 1.0,
+    ) -> None:
+        self._sources, self._purpose, self._layout = list(sources), purpose, layout
+        self._limits, self._first, self._window = limits, first, window
+        if len(self._sources) < fewest:
+            named = f" ({self.name(0)})" if self._sources else ""
+            raise ValueError(
+                f"{purpose} needs at least {fewest} {kind}s, got {len(self._sources)}{named}; "
+                "calibration/README.md says what to shoot"
+            )
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._sources)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Read one after another."""
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, index: int) -> Frame:
+        """Read one, and check it against the first."""
+        frame = self._read(index)
+        if self._first is None:
+            first = frame if index == 0 else self[0]
+            # Its pixels are not kept: only shape, type and what the header says.
+            self._first = _without_pixels(first)
+        _check_alike(frame, self._first, self._purpose)
+        return frame
+
+    @property
+    def first(self) -> Frame:
+        """What the frames have in common, from the first; its mosaic is all 0 and takes no memory."""
+        if self._first is None:
+            self[0]
+        assert self._first is not None
+        return self._first
+
+    def name(self, index: int) -> str:
+        """What a frame is called: its file's name, or its number, from 1."""
+        source = self._sources[index]
+        if isinstance(source, RawImage):
+            source = source.path or ""
+        return f"frame {index + 1}" if isinstance(source, np.ndarray) or not source else Path(source).name
+
+    def _read(self, index: int) -> Frame:
+        source, name = self._sources[index], self.name(index)
+        if isinstance(source, np.ndarray):
+            source = _described(source, self._layout, name)
+        elif not isinstance(source, RawImage):
+            source = read(source, layout=self._layout, limits=self._limits)
+        return _middle(_frame(name, source), self._window)
+
+
+def _described(values: NDArray[Any], layout: Layout | None, name: str) -> RawImage:
+    """An array as a raw image, by a layout."""
+    if layout is None:
+        raise ValueError(
+            f"{name}: an array needs a layout that says its CFA and levels; give Layout(cfa=...)"
+        )
+    if values.ndim != 2 or not layout.cfa:
+        raise ValueError(
+            f"{name}: a mosaic is an array (H, W) with a CFA, got shape {values.shape} and cfa {layout.cfa!r}"
+        )
+    side = cfa_cell.side(layout.cfa)
+    black = np.resize(np.array(layout.black_level, np.float64), (side, side))
+    return RawImage(
+        mosaic=values,
+        cfa=layout.cfa,
+        black_level=black,
+        white_level=np.full_like(black, layout.white_level),
+        exif=Exif(iso=layout.iso),
+        maker=layout.maker,
+        model=layout.model,
+    )
+
+
+def _frame(name: str, raw: RawImage) -> Frame:
+    if raw.mosaic is None:
+        raise ValueError(f"{name}: already demosaiced; calibration needs a mosaic as the sensor gave it")
+    top, left, bottom, right = raw.active
+    plateau = raw.white_level if raw.saturation_level is None else raw.saturation_level
+    levels = (raw.black_level, raw.white_level, plateau)
+    black, white, saturation = (np.roll(cell, (-top, -left), axis=(0, 1)) for cell in levels)
+    return Frame(
+        name,
+        raw.mosaic[top:bottom, left:right],
+        cfa_cell.shift(raw.cfa, top, left),
+        black,
+        white,
+        saturation,
+        iso=raw.exif.iso,
+        exposure_s=raw.exif.exposure_s,
+        maker=raw.maker,
+        model=raw.model,
+    )
+
+
+def _middle(frame: Frame, window: float) -> Frame:
+    """The central part, cut at whole cells so that levels and CFA stay what they are."""
+    if window == 1.0:
+        return frame
+    cell = cfa_cell.side(frame.cfa)
+    spans = []
+    for side in frame.mosaic.shape:
+        kept = max(round(side * window / cell), 1) * cell
+        start = (side - kept) // 2 // cell * cell
+        spans.append(slice(max(start, 0), start + kept))
+    return replace(frame, mosaic=frame.mosaic[spans[0], spans[1]])
+
+
+def _without_pixels(frame: Frame) -> Frame:
+    return replace(frame, mosaic=np.broadcast_to(np.zeros((), frame.mosaic.dtype), frame.mosaic.shape))
+
+
+def _check_alike(frame: Frame, first: Frame, purpose: str) -> None:
+    """Two frames that can be measured together, or a ValueError that names the second."""
+    rule = f"{purpose} needs one {{}} per run"
+    if frame.mosaic.shape != first.mosaic.shape:
+        (height, width), (wanted_height, wanted_width) = frame.mosaic.shape, first.mosaic.shape
+        raise ValueError(
+            f"{frame.name}: frame is {width} x {height}, the first {wanted_width} x {wanted_height}; "
+            + rule.format("size")
+        )
+    if frame.cfa != first.cfa:
+        raise ValueError(
+            f"{frame.name}: frame has the CFA {frame.cfa}, the first {first.cfa}; " + rule.format("CFA")
+        )
+    if frame.iso is not None and first.iso is not None and frame.iso != first.iso:
+        raise ValueError(
+            f"{frame.name}: frame was taken at ISO {frame.iso:g}, the first at ISO {first.iso:g}; "
+            + rule.format("ISO")
+        )
+    if (frame.maker, frame.model) != (first.maker, first.model):
+        raise ValueError(
+            f"{frame.name}: frame is from a {frame.maker} {frame.model}, the first from a "
+            f"{first.maker} {first.model}; " + rule.format("camera")
+        )
+    span = float((first.white_level - first.black_level).min())
+    for what, one, other, drift in (
+        ("white level", frame.white_level, first.white_level, 0.0),
+        ("black level", frame.black_level, first.black_level, BLACK_DRIFT * span),
+    ):
+        if one.shape != other.shape or (abs(one - other) > drift).any():
+            raise ValueError(
+                f"{frame.name}: frame has the {what} {one.max():g}, the first {other.max():g}; "
+                + rule.format(what)
+            )

@@ -1,0 +1,1 @@
+"""What turns data and networks into weights: losses, tasks, the loop."""

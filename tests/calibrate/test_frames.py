@@ -1,0 +1,114 @@
+"""Calibration frames: what does not belong together is named."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deepisp.calibrate.frames import Frames, Source
+from deepisp.raw.image import Area, Exif, RawImage
+from deepisp.raw.layout import Layout
+
+
+def raw(**changes: object) -> RawImage:
+    frame = RawImage(
+        mosaic=np.arange(48, dtype=np.uint16).reshape(6, 8),
+        cfa="RGGB",
+        black_level=np.array([[10.0, 11.0], [12.0, 13.0]]),
+        white_level=np.full((2, 2), 1023.0),
+        exif=Exif(iso=400),
+        maker="Acme",
+        model="One",
+        path=Path("first.dng"),
+    )
+    return replace(frame, **changes)  # type: ignore[arg-type]
+
+
+LINEAR = {
+    "mosaic": None, "linear": np.zeros((6, 8, 3), np.uint16), "cfa": "", "black_level": np.zeros(3),
+    "white_level": np.full(3, 1023.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"exif": Exif(iso=800)}, "frame was taken at ISO 800, the first at ISO 400; dark needs one ISO per run"),
+        ({"mosaic": np.zeros((6, 10), np.uint16)}, "frame is 10 x 6, the first 8 x 6; dark needs one size per run"),
+        ({"cfa": "BGGR"}, "frame has the CFA BGGR, the first RGGB; dark needs one CFA per run"),
+        ({"model": "Two"}, "frame is from a Acme Two, the first from a Acme One; dark needs one camera per run"),
+        ({"white_level": np.full((2, 2), 1000.0)}, "white level 1000, the first 1023; dark needs one white level"),
+        ({"black_level": np.full((2, 2), 40.0)}, "black level 40, the first 13; dark needs one black level"),
+        (LINEAR, "already demosaiced"),
+    ],
+)  # fmt: skip
+def test_a_frame_that_does_not_belong_is_named(changes: dict[str, object], said: str) -> None:
+    frames = Frames([raw(), raw(path=Path("other.dng"), **changes)], purpose="dark")
+    with pytest.raises(ValueError, match=rf"^other\.dng: .*{said}"):
+        list(frames)
+
+
+def test_black_that_cameras_measure_anew_may_drift() -> None:
+    frames = Frames([raw(), raw(black_level=np.full((2, 2), 15.0))], purpose="dark")
+    assert len(list(frames)) == 2
+
+
+def test_an_unknown_iso_is_no_other_iso() -> None:
+    assert len(list(Frames([raw(), raw(exif=Exif())], purpose="dark"))) == 2
+
+
+def test_darks_are_held_against_the_first_flat() -> None:
+    flats = Frames([raw()], purpose="dark")
+    darks = Frames([raw(exif=Exif(iso=100), path=Path("d.dng"))], purpose="dark", first=flats.first)
+    with pytest.raises(ValueError, match=r"^d\.dng: frame was taken at ISO 100, the first at ISO 400"):
+        list(darks)
+
+
+def test_a_frame_is_its_active_area() -> None:
+    (frame,) = Frames([raw(active_area=Area(1, 2, 5, 7))], purpose="dark")
+    assert frame.mosaic.shape == (4, 5)
+    assert frame.mosaic[0, 0] == 8 + 2
+    assert frame.cfa == "GBRG"
+    assert frame.black_level.tolist() == [[12, 13], [10, 11]]
+    assert [(place.row, place.column, place.color) for place in frame.places] == [
+        (0, 0, "G"), (0, 1, "B"), (1, 0, "R"), (1, 1, "G"),
+    ]  # fmt: skip
+    assert frame.places[2].of(frame.mosaic).tolist() == [[18, 20, 22], [34, 36, 38]]
+    assert frame.places[2].level(frame.black_level) == 10
+
+
+def test_a_window_is_the_middle_in_whole_cells() -> None:
+    (frame,) = Frames(
+        [raw(mosaic=np.arange(600, dtype=np.uint16).reshape(20, 30))], purpose="dark", window=0.5
+    )
+    assert frame.mosaic.shape == (10, 14) or frame.mosaic.shape == (10, 16)
+    top, left = divmod(int(frame.mosaic[0, 0]), 30)
+    assert (top % 2, left % 2) == (0, 0)
+    assert abs(top - 5) <= 1
+    assert abs(left - 7) <= 1
+    assert frame.cfa == "RGGB"
+
+
+def test_arrays_need_a_layout() -> None:
+    values: list[Source] = [np.zeros((4, 4), np.uint16)]
+    layout = Layout(cfa="RGGB", black_level=5, white_level=255, iso=200)
+    (frame,) = Frames(values, purpose="dark", layout=layout)
+    assert (frame.name, frame.iso, frame.black_level.tolist()) == ("frame 1", 200, [[5, 5], [5, 5]])
+    with pytest.raises(ValueError, match=r"^frame 1: an array needs a layout"):
+        list(Frames(values, purpose="dark"))
+    with pytest.raises(ValueError, match=r"^frame 1: a mosaic is an array \(H, W\)"):
+        list(Frames([np.zeros((4, 4, 3), np.uint16)], purpose="dark", layout=layout))
+
+
+def test_the_first_frame_is_not_kept_in_memory() -> None:
+    frames = Frames([raw()], purpose="dark")
+    assert frames.first.mosaic.base is not None
+    assert frames.first.mosaic.strides == (0, 0)
+
+
+def test_too_few_are_told_with_the_name_of_what_there_is() -> None:
+    with pytest.raises(
+        ValueError, match=r"dark needs at least 4 darks, got 1 \(first\.dng\); calibration/README"
+    ):
+        Frames([raw()], purpose="dark", fewest=4, kind="dark")
