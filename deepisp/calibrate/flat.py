@@ -1,14 +1,10 @@
 """Lens shading, from frames of an even light: a gain for each place, which brings it to the brightest one.
 
-A map holds the gains of each position of the CFA's cell (of each color, in cells larger than 2 x 2) on a grid of
-nodes that spans the active area from edge to edge, bilinear between them: DNG's GainMap. `applied` lays it on a raw
-image as OpcodeList2, which `develop` carries out and `write_dng` writes. TOML in and out is in shading_file.py.
+What the map is, and how it comes onto a raw image: develop/shading_map.py.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +12,9 @@ from pydantic import BaseModel, Field
 
 from deepisp.calibrate.frames import Frame, Frames, Source
 from deepisp.calibrate.smooth import smooth_gains
-from deepisp.raw import opcode_bytes
+from deepisp.develop.shading_map import Optics, Plane, Shading, optics_of
 from deepisp.raw.image import RawImage
 from deepisp.raw.limits import Limits
-from deepisp.raw.opcodes import GainMap, Region
 from deepisp.raw.read import read
 from deepisp.sensor import cfa as cfa_cell
 
@@ -41,57 +36,6 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     clipped: float = Field(ge=0, lt=1, description="share of clipped photosites that refuses a frame")
     darkest: float = Field(gt=0, lt=1, description="mean signal that refuses a frame")
     steepest: float = Field(gt=1, description="gain that no lens needs")
-
-
-class Optics(NamedTuple):
-    """What a map of lens shading holds for.
-
-    Attributes:
-        lens: as EXIF names it, or "".
-        focal_length_mm: or None.
-        aperture: f-number, or None.
-    """
-
-    lens: str = ""
-    focal_length_mm: float | None = None
-    aperture: float | None = None
-
-
-class Plane(NamedTuple):
-    """The gains of some positions of the CFA's cell.
-
-    Attributes:
-        color: its letter.
-        positions: row and column in the cell at the active area's corner.
-        gains: (V, H) float64, the least is 1; nodes from edge to edge of the active area.
-    """
-
-    color: str
-    positions: tuple[tuple[int, int], ...]
-    gains: Array
-
-
-@dataclass(frozen=True)
-class Shading:
-    """A map of lens shading.
-
-    Attributes:
-        maker: of the camera.
-        model: of the camera.
-        optics: what it holds for.
-        cfa: the cell at the active area's corner.
-        shape: rows and columns of the active area.
-        planes: all positions of the cell between them.
-        frames: how many flats it is from.
-    """
-
-    maker: str
-    model: str
-    optics: Optics
-    cfa: str
-    shape: tuple[int, int]
-    planes: tuple[Plane, ...]
-    frames: int
 
 
 @cache
@@ -129,7 +73,7 @@ def measure(sources: Sequence[Source], *, limits: Limits | None = None) -> Shadi
         frames = Frames([raw], purpose=_PURPOSE, first=first)
         frame = frames[0]
         name = frame.name if len(frame.name.split()) == 1 else f"frame {index + 1}"
-        own = _optics(raw) if isinstance(raw, RawImage) else Optics()
+        own = optics_of(raw) if isinstance(raw, RawImage) else Optics()
         if first is None:
             first, optics = frames.first, own
         _check(frame, name, settings, own, optics)
@@ -148,54 +92,6 @@ def measure(sources: Sequence[Source], *, limits: Limits | None = None) -> Shadi
             )
         planes.append(Plane(color, positions, gains))
     return Shading(first.maker, first.model, optics, first.cfa, shape, tuple(planes), len(sources))
-
-
-def applied(raw: RawImage, shading: Shading) -> RawImage:
-    """The raw image with the map in its OpcodeList2; what was in the list stays, and acts first.
-
-    A lens, focal length or aperture other than the map's is a warning of the image that comes back.
-
-    Raises:
-        ValueError: the map is of another camera, size or CFA; the file is demosaiced, or has gain maps already.
-    """
-    if raw.mosaic is None:
-        raise ValueError("a map of lens shading is laid on a mosaic, the file is already demosaiced")
-    if (raw.maker, raw.model) != (shading.maker, shading.model):
-        raise ValueError(
-            f"the map is of a {shading.maker} {shading.model}, the file from a {raw.maker} {raw.model}; "
-            "measure flats of this camera"
-        )
-    cfa = cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left)
-    if (raw.active.shape, cfa) != (shading.shape, shading.cfa):
-        raise ValueError(
-            f"the map is of {shading.shape[0]} x {shading.shape[1]} photosites {shading.cfa}, the file has "
-            f"{raw.active.height} x {raw.active.width} {cfa}; measure flats in the same mode"
-        )
-    known = opcode_bytes.parse(raw.opcode_list_2, shape=raw.active.shape)
-    if any(isinstance(one, GainMap) for one in known):
-        raise ValueError("the file has gain maps of its own already; its shading would be corrected twice")
-    own = opcode_bytes.encode(gain_maps(shading))
-    count = int.from_bytes(raw.opcode_list_2[:4], "big") + int.from_bytes(own[:4], "big")
-    joined = count.to_bytes(4, "big") + raw.opcode_list_2[4:] + own[4:]
-    return replace(raw, opcode_list_2=joined, warnings=(*raw.warnings, *_differences(raw, shading.optics)))
-
-
-def gain_maps(shading: Shading) -> tuple[GainMap, ...]:
-    """The map as DNG's opcodes, one for each position of the cell."""
-    side, (height, width) = cfa_cell.side(shading.cfa), shading.shape
-    return tuple(
-        GainMap(
-            Region(row, column, height, width, 0, 1, side, side),
-            plane.gains[:, :, None].astype(np.float32),
-            (1 / (plane.gains.shape[0] - 1), 1 / (plane.gains.shape[1] - 1)),
-        )
-        for plane in shading.planes
-        for row, column in plane.positions
-    )
-
-
-def _optics(raw: RawImage) -> Optics:
-    return Optics(raw.exif.lens, raw.exif.focal_length_mm, raw.exif.aperture)
 
 
 def _shape(frame: Frame) -> tuple[int, int]:
@@ -275,12 +171,3 @@ def _middles(
     """Where the photosites of some positions lie on average: off the middle of the cell."""
     down, right = (np.mean(positions, axis=0) + 0.5 - side / 2) / shape
     return middles[0] + down, middles[1] + right
-
-
-def _differences(raw: RawImage, optics: Optics) -> list[str]:
-    pairs = zip(("lens", "focal length", "aperture"), _optics(raw), optics, strict=True)
-    return [
-        f"the map of lens shading is for the {what} {other}, the file has {one}"
-        for what, one, other in pairs
-        if one and other and one != other
-    ]

@@ -1,12 +1,13 @@
 """Every number that is solved before a pixel is touched: what a raw file and a user's settings come to."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.develop import balance, color, defects, frame, levels, opcode_lists, tone
+from deepisp.develop import balance, color, defects, frame, levels, opcode_lists, shading_map, tone
 from deepisp.develop.demosaic import methods
 from deepisp.develop.levels import Levels
 from deepisp.develop.opcode_lists import Scales, Shading
@@ -117,6 +118,8 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1) -> Plan:
         ValueError: a setting does not fit the file.
     """
     raw = levels.bounded(raw.with_levels(black=settings.black, white=settings.white, cfa=settings.cfa))
+    if settings.shading is not None:
+        raw = shading_map.applied(raw, shading_map.load(Path(settings.shading)))
     delta_scale = opcode_lists.full_scale(raw)
     pixel_aspect, odd = frame.plausible_aspect(raw.pixel_aspect)
     raw = opcode_lists.after_list_1(replace(raw, pixel_aspect=pixel_aspect))

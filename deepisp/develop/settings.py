@@ -1,7 +1,9 @@
 """What a user may ask of `develop`: one frozen model for the command line, the library and the settings hash."""
 
 import hashlib
+import json
 from numbers import Real
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -40,6 +42,7 @@ class Settings(Checked, frozen=True, extra="forbid"):
     half: bool = Field(False, description="half size: one pixel for each cell of the CFA, no demosaicing")
     hot_pixels: bool = Field(False, description="repair photosites that stand far above all their neighbors")
     lens: bool = Field(True, description="apply the file's own lens corrections")
+    shading: str | None = Field(None, description="map of lens shading, made by `deepisp calibrate flat`")
     black: float | None = Field(
         None, ge=0, allow_inf_nan=False, description="DN at no light, overrides the file"
     )
@@ -58,6 +61,24 @@ class Settings(Checked, frozen=True, extra="forbid"):
             return ",".join(f"{float(one):.12g}" for one in numbers)
         return value
 
+    @field_validator("shading", mode="before")
+    @classmethod
+    def _is_map(cls, value: Any) -> Any:
+        """A wrong map is a wrong setting, before any file is read."""
+        from deepisp.develop import shading_map  # NumPy; --help needs none
+
+        if value is None:
+            return None
+        try:
+            shading_map.load(Path(value))
+        except OSError as error:
+            raise ValueError(
+                f"{value}: {error.strerror}; give the file that deepisp calibrate flat wrote"
+            ) from error
+        return str(value)
+
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ where a setting differs."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+        known = self.model_dump(exclude={"shading"} if self.shading is None else None)
+        known |= {} if self.shading is None else {"shading": Path(self.shading).read_text(encoding="utf-8")}
+        return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]

@@ -154,6 +154,8 @@ def _camera(raw: RawImage, found: exif.Directories) -> dict[int, Field]:
     }
     if raw.as_shot_neutral is not None:
         fields[50728] = _numbers(RATIONAL, raw.as_shot_neutral)
+    elif raw.as_shot_white_xy is not None:  # DNG 1.7.1: one of the two
+        fields[50729] = ifd.field(RATIONAL, list(raw.as_shot_white_xy))
     if raw.analog_balance is not None:
         fields[50727] = _numbers(RATIONAL, raw.analog_balance)
     for tags, calibration in zip(_CALIBRATION_TAGS, raw.calibrations, strict=False):
@@ -195,6 +197,12 @@ def _raw_data(raw: RawImage, warnings: list[str]) -> dict[int, Field]:
     }
     if raw.noise is not None:
         fields[51041] = ifd.field(DOUBLE, [number for one in raw.noise for number in one])
+    if raw.masked_areas:
+        fields[50830] = ifd.field(LONG, [edge for area in raw.masked_areas for edge in area])
+    if any(one.lacks_twin for one in raw.calibrations):
+        warnings.append(
+            "one color matrix of two is known; colors of the DNG may differ a little from the file's"
+        )
     lists = ((51008, raw.opcode_list_1), (51009, raw.opcode_list_2), (51022, raw.opcode_list_3))
     return fields | {tag: ifd.field(UNDEFINED, data) for tag, data in lists if data}
 

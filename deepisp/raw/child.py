@@ -84,14 +84,16 @@ def _fail(answers: IO[bytes], name: str, what: str, remedy: str) -> None:
 def _guarded(limits: Limits) -> Iterator[None]:
     """Memory and time limits that also hold inside native code and after the parent's death."""
     memory = limits.max_memory_mib << 20
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    if hard != resource.RLIM_INFINITY:  # as clusters set it: no process may ask for more
+        memory = min(memory, hard)
     resource.setrlimit(resource.RLIMIT_AS, (memory, hard))
     signal.setitimer(signal.ITIMER_REAL, limits.timeout_s + 5)  # default action of SIGALRM: the end
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
 @contextlib.contextmanager

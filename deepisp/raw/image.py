@@ -259,7 +259,7 @@ class RawImage:
             cfa: the cell at the top left of the *active area*, as a camera's documentation names it.
 
         Raises:
-            ValueError: `cfa` is no CFA, or white does not lie above black.
+            ValueError: `cfa` is no CFA, or white or the plateau of bright photosites does not lie above black.
         """
         changed = self if cfa is None else self._with_cfa(cfa)
         if black is not None:
@@ -272,6 +272,12 @@ class RawImage:
             raise ValueError(
                 f"white must lie above black, got black {changed.black_level.max():g} and white "
                 f"{changed.white_level.min():g}; give --black and --white that fit the file"
+            )
+        plateau = changed.saturation_level
+        if plateau is not None and (plateau <= changed.black_level).any():
+            raise ValueError(
+                f"black must lie below {plateau.min():g}, where the file's photosites saturate, got "
+                f"{changed.black_level.max():g}; give a lower --black, or --white with it"
             )
         return replace(changed, noise=changed._noise_from(self))
 

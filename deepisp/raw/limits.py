@@ -8,9 +8,13 @@ from deepisp.checked import Checked
 class Limits(Checked, frozen=True, extra="forbid"):
     """What reading one file may take; past it, `LimitReached`."""
 
-    max_megapixels: float = Field(250.0, gt=0, description="largest picture, in millions of photosites")
-    timeout_s: float = Field(60.0, gt=0, description="longest time to decode one file, in seconds")
-    max_memory_mib: int = Field(4096, ge=256, description="address space of the decoding process, in MiB")
+    max_megapixels: float = Field(
+        250.0, gt=0, le=1e6, description="largest picture, in millions of photosites"
+    )
+    timeout_s: float = Field(60.0, gt=0, le=86_400, description="longest time to decode one file, in seconds")
+    max_memory_mib: int = Field(
+        4096, ge=256, le=1 << 24, description="address space of the decoding process, in MiB"
+    )
 
 
 LIMITS: dict[str, Limits] = {

@@ -12,6 +12,7 @@ import pytest
 import deepisp
 from deepisp.calibrate import flat, shading_file
 from deepisp.calibrate.smooth import smooth_gains
+from deepisp.develop import shading_map
 from deepisp.picture.dng import write_dng
 from deepisp.raw import opcode_bytes
 from deepisp.raw.image import Exif, RawImage
@@ -59,7 +60,7 @@ def sensor(seed: int | None = None, cfa: str = "RGGB", scale: float = 1.0, dust:
 
 
 @pytest.fixture(scope="module")
-def shading() -> flat.Shading:
+def shading() -> shading_map.Shading:
     return flat.measure([sensor(seed, dust=True) for seed in range(6)])
 
 
@@ -80,7 +81,7 @@ def evenness(raw: RawImage) -> np.ndarray:
 
 def test_a_developed_flat_is_flat(shading):
     assert (evenness(sensor()) > 0.25).all()
-    assert (evenness(flat.applied(sensor(), shading)) < 0.005).all()
+    assert (evenness(shading_map.applied(sensor(), shading)) < 0.005).all()
 
 
 def test_the_gains_are_one_over_the_falloff(shading):
@@ -95,10 +96,10 @@ def test_a_larger_cell_has_a_map_for_each_color():
 
     found = flat.measure([sensor(seed, cfa=XTRANS) for seed in range(2)])
     assert [plane.color for plane in found.planes] == ["R", "G", "B"]
-    assert len(flat.gain_maps(found)) == 36
+    assert len(shading_map.gain_maps(found)) == 36
     from deepisp.develop.shading import gain_grid
 
-    grid = gain_grid(flat.gain_maps(found), shape=SHAPE, side=6)
+    grid = gain_grid(shading_map.gain_maps(found), shape=SHAPE, side=6)
     assert grid is not None
     gains = grid.rows(0, SHAPE[0], (0, SHAPE[1]))
     for index, color in enumerate(XTRANS):
@@ -117,7 +118,7 @@ def test_dust_and_black_do_not_count():
 
 def test_a_file_says_the_same_as_the_map(shading, tmp_path):
     shading_file.write(shading, tmp_path / "shading.toml")
-    back = shading_file.load(tmp_path / "shading.toml")
+    back = shading_map.load(tmp_path / "shading.toml")
     assert replace(back, planes=()) == replace(shading, planes=())
     assert back.optics == ("50 mm", 50.0, 2.8)
     for one, other in zip(back.planes, shading.planes, strict=True):
@@ -139,11 +140,11 @@ def test_a_wrong_file_is_refused(shading, tmp_path, old, new, said):
     assert old in text
     (tmp_path / "shading.toml").write_text(text.replace(old, new, 1))
     with pytest.raises(ValueError, match=rf"shading.toml: .*{said}"):
-        shading_file.load(tmp_path / "shading.toml")
+        shading_map.load(tmp_path / "shading.toml")
 
 
 def test_a_dng_carries_the_map(shading, tmp_path):
-    raw = flat.applied(sensor(), shading)
+    raw = shading_map.applied(sensor(), shading)
     write_dng(raw, tmp_path / "a.dng")
     back = deepisp.read(tmp_path / "a.dng")
     maps = opcode_bytes.parse(back.opcode_list_2, shape=SHAPE)
@@ -157,26 +158,28 @@ def test_a_dng_carries_the_map(shading, tmp_path):
 
 def test_what_was_in_the_list_stays_and_acts_first(shading):
     own = opcode_bytes.encode((FixVignetteRadial((0.1, 0, 0, 0, 0), (0.5, 0.5)),))
-    raw = flat.applied(replace(sensor(), opcode_list_2=own), shading)
+    raw = shading_map.applied(replace(sensor(), opcode_list_2=own), shading)
     kinds = [type(one).__name__ for one in opcode_bytes.parse(raw.opcode_list_2, shape=SHAPE)]
     assert kinds == ["FixVignetteRadial", *4 * ["GainMap"]]
 
 
 def test_other_optics_are_said(shading):
     raw = replace(sensor(), exif=Exif(lens="50 mm", focal_length_mm=35.0, aperture=2.8))
-    assert any("focal length 50.0, the file has 35.0" in line for line in flat.applied(raw, shading).warnings)
-    assert flat.applied(sensor(), shading).warnings == ()
+    assert any(
+        "focal length 50.0, the file has 35.0" in line for line in shading_map.applied(raw, shading).warnings
+    )
+    assert shading_map.applied(sensor(), shading).warnings == ()
 
 
 def test_a_map_is_not_laid_where_it_does_not_belong(shading):
     with pytest.raises(ValueError, match="gain maps of its own"):
-        flat.applied(flat.applied(sensor(), shading), shading)
+        shading_map.applied(shading_map.applied(sensor(), shading), shading)
     with pytest.raises(ValueError, match="from a Acme Two"):
-        flat.applied(replace(sensor(), model="Two"), shading)
+        shading_map.applied(replace(sensor(), model="Two"), shading)
     with pytest.raises(ValueError, match="478 x 640 RGGB; measure flats in the same mode"):
-        flat.applied(replace(sensor(), mosaic=sensor().mosaic[:478]), shading)
+        shading_map.applied(replace(sensor(), mosaic=sensor().mosaic[:478]), shading)
     with pytest.raises(ValueError, match="GRBG"):
-        flat.applied(replace(sensor(), cfa="GRBG"), shading)
+        shading_map.applied(replace(sensor(), cfa="GRBG"), shading)
 
 
 @pytest.mark.parametrize(
@@ -225,10 +228,40 @@ def test_the_verb_writes_a_map_and_names_a_clipped_frame(tmp_path):
     done = subprocess.run([*call, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert [plane["color"] for plane in json.loads(done.stdout)["planes"]] == ["R", "G", "G", "B"]
-    assert shading_file.load(tmp_path / "shading.toml").frames == 1
+    assert shading_map.load(tmp_path / "shading.toml").frames == 1
     words = [tmp_path / "flat0.dng", tmp_path / "flat1.dng", "--json"]
     done = subprocess.run([*call, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 4
     (line,) = done.stderr.splitlines()
     assert "flat1.dng" in line
     assert "clipped" in line
+
+
+def test_develop_takes_the_map(shading, tmp_path):
+    shading_file.write(shading, tmp_path / "shading.toml")
+    plain, evened = (
+        deepisp.develop(sensor(), tone="none", color="camera", bits=32, half=True, shading=path)
+        for path in (None, tmp_path / "shading.toml")
+    )
+    evened_too = shading_map.applied(sensor(), shading)
+    expected = deepisp.develop(evened_too, tone="none", color="camera", bits=32, half=True)
+    assert np.abs(evened - expected).max() < 1e-5  # gains in the file have six digits
+    assert np.ptp(evened[..., 1]) < 0.2 * np.ptp(plain[..., 1])
+
+
+def test_the_settings_digest_knows_the_map_itself(shading, tmp_path):
+    path = tmp_path / "shading.toml"
+    shading_file.write(shading, path)
+    first = deepisp.Settings(shading=str(path)).digest()
+    path.write_text(path.read_text().replace("frames = ", "frames = 1"))
+    assert len({first, deepisp.Settings(shading=str(path)).digest(), deepisp.Settings().digest()}) == 3
+
+
+def test_a_map_that_is_none_is_a_wrong_setting(tmp_path):
+    (tmp_path / "bad.toml").write_text("rows = 3\n")
+    with pytest.raises(ValueError, match=r"shading: bad\.toml: .*; make it with deepisp calibrate flat"):
+        deepisp.Settings(shading=str(tmp_path / "bad.toml"))
+    with pytest.raises(
+        ValueError, match="No such file or directory; give the file that deepisp calibrate flat"
+    ):
+        deepisp.Settings(shading=str(tmp_path / "none.toml"))

@@ -141,6 +141,27 @@ def test_too_little_memory_is_never_the_files_fault(pool, sound):
     np.testing.assert_array_equal(deepisp.read(sound).mosaic, MOSAIC)
 
 
+def test_a_hard_limit_on_memory_below_ours_is_kept(sound):
+    """As clusters set it (`ulimit -Hv`): asking for more would be refused, and was taken for damage."""
+    code = (
+        "import resource, sys, deepisp\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (3 << 30, 3 << 30))\n"
+        "for _ in range(2):\n    print(deepisp.read(sys.argv[1]).cfa)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(sound)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("RGGB\nRGGB\n", "")
+
+
+@pytest.mark.parametrize(
+    "given", [{"timeout_s": float("inf")}, {"timeout_s": 1e12}, {"max_memory_mib": 1 << 40}]
+)
+def test_limits_beyond_what_systems_know_are_refused(given):
+    with pytest.raises(ValueError, match=next(iter(given))):
+        Limits(**given)
+
+
 def test_many_at_once(pool, sound):
     found = []
     threads = [threading.Thread(target=lambda: found.append(deepisp.read(sound).mosaic)) for _ in range(3)]

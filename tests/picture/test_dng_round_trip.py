@@ -22,7 +22,8 @@ SAME = [
 def test_a_real_file_says_the_same_as_our_dng_of_it(data, tmp_path, name):
     (path,) = (data / "raw").glob(name)
     first = read(path)
-    assert write_dng(first, tmp_path / "a.dng") == []
+    warnings = write_dng(first, tmp_path / "a.dng")
+    assert len(warnings) == any(one.lacks_twin for one in first.calibrations)
     second = read(tmp_path / "a.dng")
     assert np.array_equal(second.data, first.data)
     for field in SAME:

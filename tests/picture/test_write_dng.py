@@ -224,6 +224,22 @@ def test_three_calibrations_and_an_illuminant_by_chromaticity_are_dng_1_6(tmp_pa
     assert camera[52535] == struct.pack("<H4I", 0, 1, 4, 3, 8)
 
 
+def test_white_by_chromaticity_and_masked_areas_come_back(tmp_path, raw):
+    masked = (Area(0, 0, 4, raw.mosaic.shape[1]),)
+    written = replace(raw, as_shot_neutral=None, as_shot_white_xy=(0.3457, 0.3585), masked_areas=masked)
+    assert write_dng(written, tmp_path / "a.dng") == []
+    found = read(tmp_path / "a.dng")
+    assert found.as_shot_neutral is None
+    assert found.as_shot_white_xy == pytest.approx((0.3457, 0.3585), abs=1e-8)
+    assert found.masked_areas == masked
+
+
+def test_a_missing_twin_of_a_color_matrix_is_a_warning(tmp_path, raw):
+    lonely = replace(raw, calibrations=(replace(raw.calibrations[0], lacks_twin=True),))
+    [warning] = write_dng(lonely, tmp_path / "a.dng")
+    assert "one color matrix of two is known" in warning
+
+
 def test_white_levels_that_dng_cannot_hold_are_a_warning(tmp_path, raw):
     ours = variant(raw, "RGGB", white_level=np.array([[60000.0, 61000], [61000, 60000]]))
     assert write_dng(ours, tmp_path / "a.dng") == [

@@ -47,6 +47,10 @@ def test_what_cannot_be():
         BAYER.with_levels(cfa="RGB")
     with pytest.raises(ValueError, match="white must lie above black"):
         BAYER.with_levels(black=50, white=50)
+    with pytest.raises(
+        ValueError, match="black must lie below 90, where the file's photosites saturate, got 95"
+    ):
+        BAYER.with_levels(black=95)
 
 
 def test_noise_follows_the_levels() -> None:

@@ -9,7 +9,7 @@ import click
 from deepisp.cli import options, outcome, say
 
 if TYPE_CHECKING:
-    from deepisp.calibrate.flat import Shading
+    from deepisp.develop.shading_map import Shading
 
 
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
