@@ -42,6 +42,24 @@ def code(*, failed: int, total: int, matched: int) -> int:
     return SOME_FAILED if failed else DONE
 
 
+def gave_up(error: Exception, name: str | Path = "", *, debug: bool = False) -> int:
+    """The exit code of a measurement that a frame has ended, after its line on stderr.
+
+    Args:
+        error: what ended it.
+        name: of the frame; "" if the error itself knows it.
+        debug: whether to show where it came from.
+    """
+    if not name and not isinstance(error, ValueError):  # a ValueError of many frames begins with the frame
+        name = getattr(error, "path", None) or getattr(error, "filename", None) or ""
+    say.error(name, record.what(error))
+    if debug:
+        traceback.print_exc()
+    if isinstance(error, Unready):
+        return UNREADY
+    return code(failed=1, total=1, matched=int(not isinstance(error, FileNotFoundError)))
+
+
 def guarded(call: Callable[[], Any], *, debug: bool = False) -> int:
     """The exit code of a call, which gives one or raises; a failure is one line on stderr."""
     try:

@@ -98,18 +98,25 @@ def test_what_is_wrong_is_one_line(folder: Path, deepisp: Call, tmp_path: Path) 
     assert nowhere.exit_code == 2
     assert "say where the figures go: -o camera.toml, or --json" in nowhere.stderr
     few = deepisp("calibrate", "dark", darks[0], "--json")
-    assert few.exit_code == 2
+    assert few.exit_code == 4
     assert few.stderr.count("\n") == 1
     assert "dark needs at least 4 darks, got 1 (dark0.dng)" in few.stderr
     write_dng(shoot(SENSOR, lights=[], size=32, darks=1)[1][0], tmp_path / "small.dng")
     mixed = deepisp("calibrate", "dark", *darks, tmp_path / "small.dng", "--json")
-    assert mixed.exit_code == 2
+    assert mixed.exit_code == 4
     assert mixed.stderr.startswith("error: small.dng: frame is 32 x 32, the first 64 x 64")
     clipped = deepisp(
         "calibrate", "photon-transfer", "--flats", *[flats[-1]] * 4, "--darks", *darks, "--json"
     )
-    assert clipped.exit_code == 2
+    assert clipped.exit_code == 4
     assert clipped.stderr.startswith("error: flat9.dng: flat is clipped")
+    (tmp_path / "bad.dng").write_bytes(b"II*\0 broken")
+    damaged = deepisp("calibrate", "dark", *darks, tmp_path / "bad.dng", "--json")
+    assert damaged.exit_code == 4
+    assert damaged.stderr.startswith(f"error: {tmp_path / 'bad.dng'}: ")
+    missing = deepisp("calibrate", "dark", *darks, tmp_path / "none.dng", "--json")
+    assert (missing.exit_code, missing.stderr.count("\n")) == (3, 1)
+    assert "none.dng: No such file" in missing.stderr
     stray = deepisp("calibrate", "photon-transfer", "-o", tmp_path / "x.toml", "stray.dng", "--flats", *flats)
     assert stray.exit_code == 2
     assert not (tmp_path / "x.toml").exists()

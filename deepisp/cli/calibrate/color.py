@@ -101,10 +101,8 @@ def color(
     With -o the matrix goes into a sensor file, and a picture of the patches (-color.png) beside it.
     """
     from deepisp import batch
-    from deepisp.batch.record import failure
     from deepisp.calibrate import color as measurement
     from deepisp.calibrate.charts import find_chart
-    from deepisp.raw.errors import RawError
     from deepisp.raw.read import read
 
     points, xy = _points(corners), _light(light)
@@ -115,12 +113,8 @@ def color(
         measured = measurement.measure(
             raw, places, chart_name=chart, method=method, edition=edition, light=xy
         )
-    except (RawError, ValueError, OSError) as error:
-        found = failure(error)
-        say.error(file, found["what"])
-        if debug:
-            click.echo(found["trace"], err=True)
-        return outcome.ALL_FAILED
+    except Exception as error:
+        return outcome.gave_up(error, file, debug=debug)
     for warning in measured.warnings:
         say.warning(file, warning)
     if output is not None:

@@ -33,7 +33,7 @@ def dark(
     iso: float | None,
     debug: bool,
     **given: Any,
-) -> None:
+) -> int:
     """Black level, shading, row and column noise, hot photosites and dark current, from dark frames of one ISO.
 
     calibration/dark.toml says what to shoot. With -o the figures go into a sensor file, and maps (-dark.npz) and a
@@ -45,11 +45,13 @@ def dark(
 
     if output is None and not as_json:
         raise click.UsageError("say where the figures go: -o camera.toml, or --json")
-    layout_, limits = batch.loaded(layout), options.limits_of(given)
-    own = iso
-    if own is None and output is not None and output.exists():
-        own = Frames(darks[:1], purpose="dark", layout=layout_, limits=limits).first.iso
-    result = measurement.measure(darks, gains=_gains(output, own), layout=layout_, limits=limits)
+    known, limits, own = batch.loaded(layout), options.limits_of(given), iso
+    try:
+        if own is None and output is not None and output.exists():
+            own = Frames(darks[:1], purpose="dark", layout=known, limits=limits).first.iso
+        result = measurement.measure(darks, gains=_gains(output, own), layout=known, limits=limits)
+    except Exception as error:
+        return outcome.gave_up(error, debug=debug)
     if iso is not None:
         result = replace(result, first=replace(result.first, iso=iso))
     if output is not None:
@@ -64,6 +66,7 @@ def dark(
                 allow_nan=False,
             )
         )
+    return outcome.DONE
 
 
 def _gains(output: Path | None, iso: float | None) -> dict[str, float]:

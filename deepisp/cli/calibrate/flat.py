@@ -23,22 +23,15 @@ def flat(*, file: tuple[Path, ...], output: Path | None, as_json: bool, debug: b
 
     One lens at one focal length, aperture and focus; calibration/flat.toml says how.
     """
-    from deepisp.batch.record import failure
     from deepisp.calibrate import flat as measurement
     from deepisp.calibrate import shading_file
-    from deepisp.raw.errors import RawError
 
     if output is None and not as_json:
         raise click.UsageError("say where the map goes: -o shading.toml, or --json")
     try:
         shading = measurement.measure(file, limits=options.limits_of(given))
-    except (RawError, ValueError, OSError) as error:
-        found = failure(error)
-        is_named = isinstance(error, ValueError)  # these begin with the frame
-        say.error("" if is_named else getattr(error, "path", getattr(error, "filename", "")), found["what"])
-        if debug:
-            click.echo(found["trace"], err=True)
-        return outcome.ALL_FAILED
+    except Exception as error:
+        return outcome.gave_up(error, debug=debug)
     if output is not None:
         shading_file.write(shading, output)
         gains = ", ".join(f"{plane.color} {plane.gains.max():.2f}" for plane in shading.planes)

@@ -33,7 +33,6 @@ def from_picture(
     noise. Flats and darks say more (photon-transfer).
     """
     from deepisp import batch
-    from deepisp.batch.record import failure
     from deepisp.develop import noise_source
     from deepisp.raw.read import read
 
@@ -42,11 +41,7 @@ def from_picture(
         image = read(raw, limits=limits, layout=known)
         found = noise_source.of_picture(image)
     except Exception as error:
-        problem = failure(error)
-        say.error(raw, problem["what"])
-        if debug:
-            click.echo(problem["trace"], err=True)
-        return outcome.code(failed=1, total=1, matched=int(not isinstance(error, FileNotFoundError)))
+        return outcome.gave_up(error, raw, debug=debug)
     if as_json:
         planes = [_plane(color, one) for color, one in zip(image.colors, found, strict=True)]
         say.data(json.dumps({"planes": planes}, allow_nan=False))

@@ -77,7 +77,7 @@ def photon_transfer(
     window: float | None,
     debug: bool,
     **given: Any,
-) -> None:
+) -> int:
     """Gain, read noise, full well and fixed pattern of a sensor, from flats and darks of one ISO.
 
     Two flats at each of a dozen levels up to white, and 16 darks: calibration/photon-transfer.toml says how. With -o
@@ -94,9 +94,11 @@ def photon_transfer(
     recipe = shipped_recipe(PhotonTransfer)
     if window is not None:
         recipe = recipe.model_copy(update={"window": window})
-    result = measurement.measure(
-        flats, darks, layout=batch.loaded(layout), limits=options.limits_of(given), recipe=recipe
-    )
+    known, limits = batch.loaded(layout), options.limits_of(given)
+    try:
+        result = measurement.measure(flats, darks, layout=known, limits=limits, recipe=recipe)
+    except Exception as error:
+        return outcome.gave_up(error, debug=debug)
     if iso is not None:
         result = replace(result, first=replace(result.first, iso=iso))
     for note in result.notes:
@@ -106,6 +108,7 @@ def photon_transfer(
         (say.note if as_json else say.data)(wrote)  # stdout holds the JSON alone
     if as_json:
         say.data(json.dumps({"planes": [vars(plane) for plane in result.planes]}, allow_nan=False))
+    return outcome.DONE
 
 
 def _write(output: Path, result: Any, maker: str, model: str) -> str:
