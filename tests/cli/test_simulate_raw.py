@@ -157,3 +157,14 @@ def test_a_doubt_about_the_iso_is_told(deepisp: Call, pictures: Path, tmp_path: 
 def test_help_loads_nothing_heavy() -> None:
     assert loaded("simulate", "--help") == (0, set())
     assert loaded("simulate", "raw", "--help") == (0, set())
+
+
+@pytest.mark.parametrize(
+    ("output", "said"), [("all.dng", "name of one DNG; end it with / for a folder"), ("", "name is empty")]
+)
+def test_many_pictures_need_a_folder(deepisp: Call, pictures: Path, output: str, said: str) -> None:
+    before = sorted(os.listdir())
+    result = deepisp("simulate", "raw", pictures, "-o", output)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert sorted(os.listdir()) == before

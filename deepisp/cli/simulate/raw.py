@@ -128,9 +128,12 @@ def _planned(given: Sequence[str], output: str, truth: bool) -> list[Job]:
     Raises:
         ValueError: a name that is none of a DNG, or an output that is an input.
     """
-    in_folder = files.is_folder(output, given)
-    if not in_folder and Path(output).suffix.lower() != ".dng":
+    in_folder, is_dng = files.is_folder(output, given), Path(output).suffix.lower() == ".dng"
+    if not in_folder and not is_dng:
         raise ValueError(f"{output!r} is no DNG; name it .dng, or end it with / for a folder")
+    if in_folder and is_dng and not (output.endswith(("/", os.sep)) or os.path.isdir(output)):
+        raise ValueError(f"{output!r} is the name of one DNG; end it with / for a folder")
+    files.check_output(output, given)
     jobs = files.assign(list(_sources(given)), output, in_folder=in_folder, suffix="dng")
     inputs = Inputs.of(job.source for job in jobs)
     for job in jobs:
