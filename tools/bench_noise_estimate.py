@@ -10,12 +10,16 @@ white. The figure is |predicted deviation / true deviation - 1| at signal 0.18, 
 import argparse
 import math
 import os
+import subprocess
 from itertools import product
 from pathlib import Path
 
 import numpy as np
+import PIL
+import scipy
 from PIL import Image
 
+from deepisp import spaces
 from deepisp.sensor import profile
 from deepisp.sensor.estimate import estimate_mosaic
 
@@ -36,6 +40,7 @@ def main() -> None:
     parser.add_argument("--iso", type=float, nargs="+", default=[1600, 6400, 25600])
     asked = parser.parse_args()
     chosen = sorted(np.random.default_rng(0).choice(sorted(NAMES), 12, replace=False))
+    print(versions())
     print(*chosen)
     print("error at mid-gray, %: median |e| (mean e, 90th percentile |e|), all and by ISO", *asked.iso)
     for is_halved, balance, clipped in product((False, True), (False, True), (0.0, 0.05)):
@@ -54,6 +59,13 @@ def main() -> None:
             f"{'halved' if is_halved else 'as is'}{', unbalanced' if balance else ''}, {clipped:.0%} clipped"
         )
         print(f"{kind:28}", *map(shown, [np.concatenate(found), *found]), sep="  ", flush=True)
+
+
+def versions() -> str:
+    """What the table was made with."""
+    command = ["git", "describe", "--always", "--dirty"]
+    commit = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    return f"commit {commit or 'unknown'}, numpy {np.__version__}, scipy {scipy.__version__}, Pillow {PIL.__version__}"
 
 
 def shown(error: np.ndarray) -> str:
@@ -95,9 +107,8 @@ def sensor_of(camera: str, iso: float):
 
 
 def light(path: Path, is_halved: bool) -> np.ndarray:
-    """Linear light of an sRGB picture (IEC 61966-2-1), (H, W, 3)."""
-    code = np.asarray(Image.open(path).convert("RGB")) / 255
-    linear = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
+    """Linear light of an sRGB picture, (H, W, 3)."""
+    linear = spaces.decode(np.asarray(Image.open(path).convert("RGB")) / 255, "srgb")
     height, width = (side // 4 * 4 for side in linear.shape[:2])
     linear = linear[:height, :width]
     return linear.reshape(height // 2, 2, width // 2, 2, 3).mean((1, 3)) if is_halved else linear

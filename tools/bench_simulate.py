@@ -1,7 +1,8 @@
 """Time the making of training pairs, and of a raw file by the full chain; JSON to standard output.
 
 Run it when deepisp/data has changed: `python tools/bench_simulate.py`, with nothing else at work. Rounds go through
-all cases in turn, so that a busy moment meets each. `mp_per_s` is wall time (least, median, best of the rounds),
+all cases in turn, so that a busy moment meets each. Each worker has one thread of torch's, as data/pairs.py asks.
+`mp_per_s` is wall time (least, median, best of the rounds),
 `mp_per_cpu_s` what one core does in a second of its own; pixels are those of the pictures, sRGB of 8 bits.
 """
 
@@ -27,8 +28,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2, help="that make batches, each its own")
+    parser.add_argument("--torch-threads", type=int, default=1, help="that each of them has")
     parser.add_argument("--rounds", type=int, default=15)
     asked = parser.parse_args()
+    torch.set_num_threads(asked.torch_threads)  # before the workers start: they adopt it
     made = cases(asked.device)
     pool = ThreadPoolExecutor(asked.threads)
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in made}
@@ -102,6 +105,7 @@ def versions(asked: argparse.Namespace) -> dict[str, str]:
         "torch": torch.__version__,
         "device": where,
         "threads": str(asked.threads),
+        "torch_threads": str(asked.torch_threads),
         "cores": str(os.cpu_count()),
         "load": f"{os.getloadavg()[0]:.1f}",
     }

@@ -26,6 +26,7 @@ from deepisp.raw.limits import Limits
 Array = NDArray[np.float64]
 PURPOSE = "dark"
 LOOKED_AT = 4  # frames whose noise goes into the histogram and the tails
+DRAWN = 1_000_000  # photosites of a color of these frames: 60 million as float64 are half a gigabyte a frame
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class DarkResult:
         exposure_s: that time, or None.
         hot: (H, W) photosites that stand out.
         telegraph: (H, W) photosites with telegraph noise, or None with too few frames to tell.
-        values: per color, noise of single photosites in DN, for a histogram.
+        values: per color, noise of at most `DRAWN` photosites in DN, for a histogram.
         shading_blocks: of dark shading, along the longer side.
     """
 
@@ -177,9 +178,10 @@ def _currents(frames: Frames, times: list[float | None], floor: Floor) -> dict[s
         return dict.fromkeys(floor.colors, Deviation(math.nan, math.nan))
     means: dict[str, list[float]] = {color: [] for color in floor.colors}
     for frame in frames:
+        mosaic = frames.leveled(frame)
         for color, column in means.items():
             places = [place for place in frame.places if place.color == color]
-            every = [place.of(frame.mosaic)[place.of(floor.fair)] for place in places]
+            every = [place.of(mosaic)[place.of(floor.fair)] for place in places]
             column.append(float(np.concatenate(every).mean(dtype=np.float64)))
     at = np.array(times, np.float64)
     return {color: _slope(at, np.array(column)) for color, column in means.items()}
@@ -195,13 +197,14 @@ def _slope(x: Array, y: Array) -> Deviation:
 
 
 def _noise(frames: Frames, floor: Floor) -> dict[str, Array]:
-    """Noise of single photosites in some frames: the mean of all frames, rows and columns taken out."""
+    """Noise of some photosites in some frames: the mean of all frames, rows and columns taken out."""
     count = floor.frames
     found: dict[str, list[Array]] = {color: [] for color in floor.colors}
-    for index in np.unique(np.linspace(0, count - 1, min(count, LOOKED_AT)).astype(int)):
+    chosen = np.unique(np.linspace(0, count - 1, min(count, LOOKED_AT)).astype(int))
+    for index in chosen:
         frame = frames[int(index)]
         # A frame is itself a part 1/n of the mean, which takes that much of its variance away.
-        noise = (frame.mosaic - floor.running.mean) * math.sqrt(count / (count - 1))
+        noise = (frames.leveled(frame) - floor.running.mean) * math.sqrt(count / (count - 1))
         fair = floor.fair_halves[int(index >= half(count))]
         for place in frame.places:
             ok = place.of(fair)
@@ -209,8 +212,16 @@ def _noise(frames: Frames, floor: Floor) -> dict[str, Array]:
             for axis in (1, 0):
                 counts = np.maximum(ok.sum(axis=axis, keepdims=True), 1)
                 values = np.where(ok, values - values.sum(axis=axis, keepdims=True) / counts, 0.0)
-            found[place.color].append(values[ok])
+            alike = sum(other.color == place.color for other in frame.places)
+            found[place.color].append(_drawn(values[ok], DRAWN // (len(chosen) * alike)))
     return {color: np.concatenate(pieces) for color, pieces in found.items()}
+
+
+def _drawn(values: NDArray[np.floating], most: int) -> Array:
+    """At most so many of the values, evenly over all of them."""
+    if values.size > most:
+        values = values[np.linspace(0, values.size - 1, most).astype(np.intp)]
+    return values.astype(np.float64)
 
 
 def table(result: DarkResult, *, maps: str | None = None) -> dict[str, Any]:

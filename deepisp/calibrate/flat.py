@@ -12,10 +12,8 @@ from pydantic import BaseModel, Field
 
 from deepisp.calibrate.frames import Frame, Frames, Source
 from deepisp.calibrate.smooth import smooth_gains
-from deepisp.develop.shading_map import Optics, Plane, Shading, optics_of
-from deepisp.raw.image import RawImage
+from deepisp.develop.shading_map import Plane, Shading
 from deepisp.raw.limits import Limits
-from deepisp.raw.read import read
 from deepisp.sensor import cfa as cfa_cell
 
 Array = NDArray[np.float64]
@@ -63,23 +61,16 @@ def measure(sources: Sequence[Source], *, limits: Limits | None = None) -> Shadi
     Raises:
         ValueError: no frames; one is already demosaiced, clipped, too dark or unlike the first. Names the frame.
     """
-    settings, optics = recipe(), Optics()
-    first: Frame | None = None
+    settings = recipe()
     light: list[Array] = []
     if not sources:
         raise ValueError(f"{_PURPOSE} needs flats, got none; calibration/flat.toml says what to shoot")
-    for index, source in enumerate(sources):
-        raw = source if isinstance(source, RawImage | np.ndarray) else read(source, limits=limits)
-        frames = Frames([raw], purpose=_PURPOSE, first=first)
-        frame = frames[0]
-        name = frame.name if len(frame.name.split()) == 1 else f"frame {index + 1}"
-        own = optics_of(raw) if isinstance(raw, RawImage) else Optics()
-        if first is None:
-            first, optics = frames.first, own
-        _check(frame, name, settings, own, optics)
-        blocks, middles = _blocks(frame, settings, name)
+    frames = Frames(sources, purpose=_PURPOSE, limits=limits)
+    for frame in frames:
+        _check(frame, settings, frames.first)
+        blocks, middles = _blocks(frame, settings)
         light.append(blocks)
-    assert first is not None
+    first = frames.first
     nodes = _nodes(_shape(first), settings)
     side, shape, planes = cfa_cell.side(first.cfa), _shape(first), []
     for (color, positions), one in zip(_groups(first.cfa), np.mean(light, axis=0), strict=True):
@@ -91,7 +82,7 @@ def measure(sources: Sequence[Source], *, limits: Limits | None = None) -> Shadi
                 "any lens; flats show an even light and nothing else"
             )
         planes.append(Plane(color, positions, gains))
-    return Shading(first.maker, first.model, optics, first.cfa, shape, tuple(planes), len(sources))
+    return Shading(first.maker, first.model, first.optics, first.cfa, shape, tuple(planes), len(sources))
 
 
 def _shape(frame: Frame) -> tuple[int, int]:
@@ -113,12 +104,13 @@ def _nodes(shape: tuple[int, int], settings: Recipe) -> tuple[int, int]:
     return rows, columns
 
 
-def _check(frame: Frame, name: str, settings: Recipe, own: Optics, first: Optics) -> None:
+def _check(frame: Frame, settings: Recipe, first: Frame) -> None:
     """A ValueError that names the frame, if it is clipped, too dark, or taken through other optics."""
-    for what, one, other in zip(("lens", "focal length", "aperture"), own, first, strict=True):
+    optics = zip(("lens", "focal length", "aperture"), frame.optics, first.optics, strict=True)
+    for what, one, other in optics:
         if one and other and one != other:
             raise ValueError(
-                f"{name}: the {what} is {one}, that of the first {other}; one map holds for one {what}"
+                f"{frame.name}: the {what} is {one}, that of the first {other}; one map holds for one {what}"
             )
     for place in frame.places:
         values, black = place.of(frame.mosaic), place.level(frame.black_level)
@@ -126,18 +118,18 @@ def _check(frame: Frame, name: str, settings: Recipe, own: Optics, first: Optics
         share = float((values >= top).mean())
         if share > settings.clipped:
             raise ValueError(
-                f"{name}: {share:.1%} of {place.color} is clipped; expose flats so that the brightest part lies at "
-                "about half of saturation"
+                f"{frame.name}: {share:.1%} of {place.color} is clipped; expose flats so that the brightest part lies "
+                "at about half of saturation"
             )
         signal = (float(values.mean()) - black) / (place.level(frame.white_level) - black)
         if not signal >= settings.darkest:
             raise ValueError(
-                f"{name}: {place.color} is too dark, {signal:.1%} of saturation on average, {settings.darkest:.0%} "
-                "is the least; expose longer"
+                f"{frame.name}: {place.color} is too dark, {signal:.1%} of saturation on average, "
+                f"{settings.darkest:.0%} is the least; expose longer"
             )
 
 
-def _blocks(frame: Frame, settings: Recipe, name: str) -> tuple[Array, tuple[Array, Array]]:
+def _blocks(frame: Frame, settings: Recipe) -> tuple[Array, tuple[Array, Array]]:
     """Light of blocks, (groups, rows, columns), each group's mean is 1; and their middles, fractions of the area."""
     side, shape = cfa_cell.side(frame.cfa), _shape(frame)
     wanted = [(count - 1) * settings.blocks for count in _nodes(shape, settings)]
@@ -156,7 +148,7 @@ def _blocks(frame: Frame, settings: Recipe, name: str) -> tuple[Array, tuple[Arr
             )
             total += np.median(blocks, axis=2) - places[at].level(frame.black_level)
         if not (total > 0).all():
-            raise ValueError(f"{name}: some of it is not brighter than black; light all of the picture")
+            raise ValueError(f"{frame.name}: some of it is not brighter than black; light all of the picture")
         light.append(total / total.mean())
     down, right = (
         (first + (np.arange(count) + 0.5) * step) * side / size

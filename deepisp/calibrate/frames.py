@@ -10,7 +10,7 @@ A frame is its active area: rows, columns, cell and levels count from there.
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.develop.shading_map import Optics, optics_of
 from deepisp.raw.image import Exif, RawImage
 from deepisp.raw.layout import Layout
 from deepisp.raw.limits import Limits
@@ -67,6 +68,7 @@ class Frame:
         exposure_s: or None.
         maker: as the file spells it, or "".
         model: as the file spells it, or "".
+        optics: that it was taken through, as far as the file says it.
     """
 
     name: str
@@ -79,6 +81,7 @@ class Frame:
     exposure_s: float | None = None
     maker: str = ""
     model: str = ""
+    optics: Optics = field(default_factory=Optics)
 
     @cached_property
     def places(self) -> tuple[Place, ...]:
@@ -158,6 +161,17 @@ class Frames:
         assert self._first is not None
         return self._first
 
+    def leveled(self, frame: Frame) -> NDArray[Any]:
+        """A frame's mosaic on the first one's black: what cameras that measure black anew say of each is taken off."""
+        drift = frame.black_level - self.first.black_level
+        if not drift.any():
+            return frame.mosaic
+        mosaic = frame.mosaic.astype(np.float32)
+        rows, columns = drift.shape
+        for (row, column), by in np.ndenumerate(drift):
+            mosaic[row::rows, column::columns] -= by
+        return mosaic
+
     def name(self, index: int) -> str:
         """What a frame is called: its file's name, or its number, from 1."""
         source = self._sources[index]
@@ -215,6 +229,7 @@ def _frame(name: str, raw: RawImage) -> Frame:
         exposure_s=raw.exif.exposure_s,
         maker=raw.maker,
         model=raw.model,
+        optics=optics_of(raw),
     )
 
 

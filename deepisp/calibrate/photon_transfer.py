@@ -14,6 +14,7 @@ through the weighted line; misfit of the line, if any, widens them.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,7 @@ class PhotonTransferResult:
         first: what the frames have in common.
         floor: of the darks, or None without.
         notes: one line each; what was left out and why.
+        step: between two codes, DN; 0 for values that are not whole.
     """
 
     planes: tuple[Plane, ...]
@@ -100,6 +102,7 @@ class PhotonTransferResult:
     first: Frame
     floor: Floor | None
     notes: tuple[str, ...]
+    step: float
 
 
 def measure(
@@ -160,13 +163,18 @@ def measure(
             ceiling,
             is_paired=is_paired,
             step=step,
-            black=float(black.mean()),
+            black=_mean_level(black, color, lit.first),
         )
         error = levels.linearity_error(seen, color, ceiling, recipe)
         curves.append(one_curve)
         planes.append(_plane(one_curve, prnu, one, error))
     notes = _notes(groups, floor, is_paired=is_paired)
-    return PhotonTransferResult(tuple(planes), tuple(curves), is_paired, lit.first, floor, notes)
+    return PhotonTransferResult(tuple(planes), tuple(curves), is_paired, lit.first, floor, notes, step)
+
+
+def _mean_level(levels: Array, color: str, first: Frame) -> float:
+    """Of one color's positions."""
+    return fmean(place.level(levels) for place in first.places if place.color == color)
 
 
 def _fair(lit: Frames, black: Array, recipe: PhotonTransfer) -> Mask:

@@ -40,7 +40,7 @@ class PhotonTransfer(Recipe, frozen=True, extra="forbid"):
         ge=0, lt=1, description="photosites at white above which a level is left out"
     )
     collapse: float = Field(
-        gt=0, lt=1, description="of the expected variance, below which light has saturated"
+        gt=0, lt=1, description="of the largest variance seen, below which light has saturated"
     )
 
 

@@ -1,11 +1,14 @@
 """A camera at one ISO, as it is simulated: from a profile of sensors/, from a file of one's own, or from a noise line.
 
-profile at an ISO ─► one Sensor per color (gain, read noise and its tails, rows, levels) ─► expose ─► DN
+profile at an ISO ─► one Sensor per color ─► expose (photosites.py) ─► DN
+
+Simulated of a profile: gain, read noise and its tails, rows, columns, bias, PRNU, DSNU, a full well below the white
+level. Not simulated: what its `darks` say (dark current, hot photosites, random telegraph signal), and nonlinearity.
 """
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,16 +17,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepisp.data import noises
+from deepisp.data import noises, photosites
+from deepisp.data.photosites import Frame
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor import profile as sensor_profile
 from deepisp.sensor.conversion import Entry
 from deepisp.sensor.exposure import Sensor
 from deepisp.sensor.noise import Noise
 from deepisp.sensor.profile import Profile
+from deepisp.sensor.quantization import rounded_variance
 
 # Of a camera whose profile has no levels: 14 bits, the black level of many Sonys (sensors/sony-a7s-ii.toml).
 _BLACK, _WHITE = 512.0, 16383.0
+_CONVERTER = (
+    0.99  # of the levels: a sensor that saturates above is ended by its converter, within a flat's error
+)
+_NOTICED = 0.05  # of a variance: standard error of one from 800 photosites
 _PRIOR_ISO = (
     100.0  # ISO that gets the least shot noise of the generic line, 1e-4: between an A7S II's and a Pixel's
 )
@@ -31,7 +40,7 @@ _PRIOR_ISO = (
 
 @dataclass(frozen=True)
 class Camera:
-    """What is simulated: every source of noise that is known of it, and its colors.
+    """What is simulated: the sources of noise that this module names, and its colors.
 
     Attributes:
         maker: as the profile spells it.
@@ -71,26 +80,63 @@ class Camera:
         return found
 
     def noise(self, colors: str) -> tuple[Noise, ...]:
-        """DNG's NoiseProfile, one per letter: what is simulated, rows and quantization included."""
+        """DNG's NoiseProfile, one per letter: noise over time, with rows, columns and quantization.
+
+        Fixed pattern is no part of it. Rounding counts as 1/12 DN squared: at black itself, a camera of less than half
+        a DN differs, see `warning`.
+        """
         return tuple(self.sensor(color).noise() for color in colors)
 
+    def saturation_level(self, colors: str) -> float:
+        """DN from which a photosite may be full: the white level, or 3 deviations at black below a full well."""
+        known = [self.sensor(color) for color in colors]
+        full = (
+            one.black_level + one.full_well_e * one.gain - 3 * math.hypot(_std_dn(one), one.dsnu_e * one.gain)
+            for one in known
+        )
+        return min(self.any_sensor.white_level, *full)
+
     def plain(self) -> "Camera":
-        """The same noise line without what is special: read noise Gaussian, no rows of their own, no bias."""
+        """The same noise line alone: read noise Gaussian, without rows, columns, bias and fixed pattern."""
         return replace(self, sensors={color: _plain(one) for color, one in self.sensors.items()})
 
-    def expose(self, signal: Tensor, cfa: str, generator: torch.Generator | None = None) -> Tensor:
-        """DN that the camera gives for expected signals (..., 1, H, W), same shape; whole numbers."""
-        colors = cfa_cell.colors(cfa)
-        distinct = list(dict.fromkeys(self.sensor(color) for color in colors))
-        frames = [one.expose(signal * (one.levels / one.gain), generator=generator) for one in distinct]
-        if len(frames) == 1:
-            return frames[0]
-        height, width = signal.shape[-2:]
-        cell = torch.tensor([distinct.index(self.sensor(color)) for color in colors])
+    def frame(
+        self,
+        height: int,
+        width: int,
+        cfa: str,
+        generator: torch.Generator | None = None,
+        device: torch.device | str = "cpu",
+    ) -> Frame:
+        """Columns and fixed pattern of a frame, for `expose` to work on its bands."""
+        return photosites.frame(self._distinct(cfa), height, width, generator, device)
+
+    def expose(
+        self,
+        signal: Tensor,
+        cfa: str,
+        generator: torch.Generator | None = None,
+        *,
+        frame: Frame | None = None,
+    ) -> Tensor:
+        """DN that the camera gives for expected signals (..., 1, H, W), same shape; whole numbers.
+
+        Args:
+            signal: 1 at the white level.
+            cfa: the cell at its top left.
+            generator: of the signal's device.
+            frame: from `frame`; a new one, and with it a new specimen of the camera, if left out.
+        """
+        distinct, (height, width) = self._distinct(cfa), signal.shape[-2:]
+        frame = frame or self.frame(height, width, cfa, generator, signal.device)
+        cell = torch.tensor([distinct.index(self.sensor(color)) for color in cfa_cell.colors(cfa)])
         cell = cell[torch.from_numpy(cfa_cell.indices(cfa))]
         n = len(cell)
         index = cell.repeat(-(-height // n), -(-width // n))[:height, :width].to(signal.device)
-        return torch.stack(frames).gather(0, index.expand(1, *signal.shape))[0]
+        return photosites.expose(signal, distinct, index, frame, generator)
+
+    def _distinct(self, cfa: str) -> list[Sensor]:
+        return list(dict.fromkeys(self.sensor(color) for color in cfa_cell.colors(cfa)))
 
 
 def named(model: str, iso: float | None) -> Camera:
@@ -122,7 +168,8 @@ def of_profile(known: Profile, iso: float | None) -> Camera:
         if any(gain.iso_min is not None for gain in known.conversion_gains):
             raise ValueError(f"the noise of {known.models[0]} goes with ISO; say which, as in --iso 800")
         iso = 1.0  # known at one ISO, which was not recorded; any finds it
-        return replace(_at(known, iso), iso=None, warning="")
+        camera = _at(known, iso)
+        return replace(camera, iso=None, warning=_coarse(camera.sensors.values()))
     return _at(known, iso)
 
 
@@ -130,14 +177,15 @@ def _at(known: Profile, iso: float) -> Camera:
     gain = known.nearest(iso)
     black, white = (known.levels.black_level, known.levels.white_level) if known.levels else (_BLACK, _WHITE)
     matrix = next((np.array(one.xyz_to_camera) for one in known.color if one.illuminant == 21), None)
+    sensors = {color: _sensor(gain.at(iso, color), black, white) for color in gain.colors()}
     return Camera(
         maker=known.maker,
         model=known.models[0],
         iso=iso,
-        sensors={color: _sensor(gain.at(iso, color), black, white) for color in gain.colors()},
+        sensors=sensors,
         xyz_to_camera=matrix,
         cfa=(known.levels.cfa if known.levels else None) or "",
-        warning=known.warning(iso),
+        warning="; ".join(filter(None, (known.warning(iso), _coarse(sensors.values())))),
     )
 
 
@@ -157,7 +205,7 @@ def of_noise(
             f"a read variance of {noise.read:g} is less than rounding to whole DN adds over {levels:g} levels, "
             f"{made.read:g}; take more levels, or a larger read variance"
         )
-    return Camera("", "noise line", iso, {None: sensor})
+    return Camera("", "noise line", iso, {None: sensor}, warning=_coarse([sensor]))
 
 
 def _sensor(entry: Entry, black: float, white: float) -> Sensor:
@@ -168,6 +216,7 @@ def _sensor(entry: Entry, black: float, white: float) -> Sensor:
     else:
         assert entry.shot is not None and entry.read is not None  # noqa: PT018 (Entry checked both)
         gain, read_std_dn = entry.shot * levels, math.sqrt(entry.read) * levels
+    full_well_e = entry.full_well_e or math.inf
     has_tails = entry.tukey_lambda is not None and entry.tukey_lambda > -0.5
     return Sensor(
         gain=gain,
@@ -176,10 +225,33 @@ def _sensor(entry: Entry, black: float, white: float) -> Sensor:
         read_std_e=math.sqrt(max(read_std_dn**2 - 1 / 12, 0.0)) / gain,
         tukey_lambda=entry.tukey_lambda if has_tails else None,
         row_std_e=(entry.row_std_dn or 0.0) / gain,
+        column_std_e=(entry.column_std_dn or 0.0) / gain,
+        full_well_e=full_well_e if full_well_e * gain < _CONVERTER * levels else math.inf,
+        prnu=entry.prnu or 0.0,
+        dsnu_e=entry.dsnu_e or 0.0,
         bias=((entry.bias_dn or 0.0,),),
     )
 
 
 def _plain(sensor: Sensor) -> Sensor:
-    read_std_e = math.hypot(sensor.read_std_e, sensor.row_std_e)
-    return replace(sensor, read_std_e=read_std_e, row_std_e=0.0, tukey_lambda=None, bias=((0.0,),))
+    line = Sensor(sensor.gain, sensor.black_level, sensor.white_level, full_well_e=sensor.full_well_e)
+    return replace(line, read_std_e=_std_dn(sensor) / sensor.gain)
+
+
+def _std_dn(sensor: Sensor) -> float:
+    """Noise at black before rounding, DN rms."""
+    return math.hypot(sensor.read_std_e, sensor.row_std_e, sensor.column_std_e) * sensor.gain
+
+
+def _coarse(sensors: Iterable[Sensor]) -> str:
+    """A warning where rounding makes the noise at black another than the line says, or ""."""
+    for sensor in sensors:
+        std = _std_dn(sensor)
+        said = std**2 + 1 / 12
+        made = rounded_variance(std, sensor.black_level + sensor.bias[0][0]) if std else 0.0
+        if abs(made / said - 1) > _NOTICED:
+            return (
+                f"noise of {std:.2f} DN at black, and rounding to whole DN: its variance there is {made:.3f} DN², the "
+                f"noise line says {said:.3f}; some DN above black the line holds"
+            )
+    return ""

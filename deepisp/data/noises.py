@@ -5,6 +5,7 @@ Each is a frozen dataclass whose `draw` gives `variance = shot * signal + read` 
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -15,6 +16,8 @@ from deepisp.sensor import profile
 
 Generator = torch.Generator | None
 Device = torch.device | str
+
+_STEPS = 513  # of ISO: over 8 stops, 64 a stop, each 1.1 % of shot and 2.2 % of read noise; not tuned
 
 
 class Lines(NamedTuple):
@@ -90,7 +93,7 @@ class InBox:
 
 @dataclass(frozen=True)
 class OfCamera:
-    """The noise of one camera, at ISOs that are log-uniform in a range.
+    """The noise of one camera, at ISOs that are log-uniform in a range, in `_STEPS` even steps.
 
     Attributes:
         profile: of the camera.
@@ -111,12 +114,9 @@ class OfCamera:
 
     def draw(self, batch: int, *, colors: str, generator: Generator = None, device: Device = "cpu") -> Lines:
         """(B, 1), or (B, C) if the profile tells the colors apart."""
-        isos = _log_uniform(self.iso, batch, generator, device).flatten().tolist()
-        readings = [self.profile.noise(iso).noise for iso in isos]
-        rows = [[one.get(color) or one[None] for color in colors] for one in readings]
-        if all(None in one for one in readings):
-            rows = [row[:1] for row in rows]
-        shot, read = torch.tensor(rows, device=device).unbind(-1)
+        table = _by_iso(self, colors, str(device))
+        at = torch.rand(batch, generator=generator, device=device).mul_(_STEPS).long().clamp_(max=_STEPS - 1)
+        shot, read = table[at].unbind(-1)
         return Lines(shot, read)
 
 
@@ -168,6 +168,18 @@ def known(model: str) -> profile.Profile:
     if found is None:
         raise ValueError(f"no camera {model!r}; known: {', '.join(names)}, or a profile of your own (.toml)")
     return found
+
+
+@lru_cache(maxsize=64)
+def _by_iso(camera: OfCamera, colors: str, device: str) -> Tensor:
+    """Shot and read noise at each step of ISO, (_STEPS, 1 or C, 2): read once, so that no draw waits for a GPU."""
+    low, high = map(math.log, camera.iso)
+    isos = [math.exp(low + (high - low) * step / (_STEPS - 1)) for step in range(_STEPS)]
+    readings = [camera.profile.noise(iso).noise for iso in isos]
+    rows = [[one.get(color) or one[None] for color in colors] for one in readings]
+    if all(None in one for one in readings):
+        rows = [row[:1] for row in rows]
+    return torch.tensor(rows, device=device)
 
 
 def _log_uniform(ends: tuple[float, float], batch: int, generator: Generator, device: Device) -> Tensor:

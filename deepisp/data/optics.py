@@ -75,7 +75,9 @@ def diffraction(
 
 
 def blur(light: Tensor, psf: Tensor) -> Tensor:
-    """Light (..., C, H, W) through a lens of this PSF, (k, k) or (C, k, k); beyond the edges it is mirrored.
+    """Light (..., C, H, W) through a lens of this PSF, (k, k) or (C, k, k); beyond the edges light is mirrored.
+
+    A point of light becomes the PSF as it stands, its rows down and its columns to the right.
 
     Raises:
         ValueError: a PSF wider than the picture is high or wide, or of another number of colors.
@@ -88,7 +90,8 @@ def blur(light: Tensor, psf: Tensor) -> Tensor:
         raise ValueError(
             f"a PSF {psf.shape[-1]} wide is too wide for {height} x {width}; blur a larger picture"
         )
-    kernels = psf.to(light).expand(channels, *psf.shape[-2:])[:, None]
+    # conv2d is a correlation: it would show a point as the PSF's mirror image.
+    kernels = psf.flip((-2, -1)).to(light).expand(channels, *psf.shape[-2:])[:, None]
     planes = functional.pad(light.reshape(-1, *light.shape[-3:]), (radius,) * 4, mode="reflect")
     return functional.conv2d(planes, kernels, groups=channels).reshape(light.shape)
 

@@ -3,14 +3,14 @@
     (B, 3, H, W) sRGB ─► light ─► halved, blurred if asked ─► camera RGB = truth ─► through the CFA ─► + noise
 
 On the device of the pictures; everything random comes from one generator of that device, so a seed is a batch.
-On the CPU a batch goes through in parts that fit the cache (in one piece it takes three times as long) and in one
-thread: the two that share each small part wait for each other, a hundred times as long where others work, too. To
-use more cores, call from more threads, each with a generator.
+On the CPU a batch goes through in parts that fit the cache (in one piece it takes three times as long). Give each
+worker that makes batches one thread of torch's: `torch.set_num_threads(1)` before they start, as torch's DataLoader
+does in its own. Threads that share each small part wait for each other, a hundred times as long where others work,
+too. Nothing here sets that number: it is the process's. To use more cores, call from more workers, each with a
+generator.
 """
 
-import contextlib
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -56,7 +56,7 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True)
 class Simulator:
-    """What pictures become a batch of pairs by.
+    """What pictures become a batch of pairs by. On the CPU each worker wants one thread of torch's, see above.
 
     Attributes:
         cfa: the cell at the top left, of R, G and B, or "W"; see sensor/cfa.py.
@@ -112,13 +112,12 @@ class Simulator:
         truth = torch.empty(batch, len(colors), *size, device=device)
         mosaic = torch.empty(batch, 1, *size, device=device)
         step = max(1, _PART // (height * width)) if device.type == "cpu" else max(batch, 1)
-        with _one_thread():
-            for start in range(0, batch, step):
-                part = slice(start, start + step)
-                light = self._light(pictures[part], draw and draw.part(part))
-                torch.clamp(light, max=1 if self.saturates else math.inf, out=truth[part])
-                dim = 1 / ratio[part] if high else None
-                self._expose(light, Lines(*(one[part] for one in lines)), dim, mosaic[part], generator)
+        for start in range(0, batch, step):
+            part = slice(start, start + step)
+            light = self._light(pictures[part], draw and draw.part(part))
+            torch.clamp(light, max=1 if self.saturates else math.inf, out=truth[part])
+            dim = 1 / ratio[part] if high else None
+            self._expose(light, Lines(*(one[part] for one in lines)), dim, mosaic[part], generator)
         whole = Lines(*(one.expand(batch, len(colors)) for one in lines))
         return Pairs(mosaic, truth, whole, ratio, draw)
 
@@ -188,17 +187,6 @@ def check_letters(cfa: str) -> None:
         raise ValueError(
             f"a simulated CFA has R, G and B, or W alone, got {cfa!r}; write RGGB, or the cell row by row"
         )
-
-
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """No helpers for what this thread asks of torch on the CPU; OpenMP keeps their number for each thread apart."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _gaussian() -> Noises:

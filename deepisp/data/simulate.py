@@ -1,7 +1,7 @@
 """A picture to a raw file that a real sensor might have made, with the clean light beside it.
 
     picture ─► light (unprocess) ─► halved, blurred if asked ─► camera RGB = truth ─► dimmed ─► through the CFA
-            ─► every noise source of a camera at an ISO ─► whole DN ─► RawImage, whose NoiseProfile is true
+            ─► every noise source of a camera at an ISO ─► whole DN ─► RawImage, with its NoiseProfile
 
 For training, many at once and without files: pairs.py.
 """
@@ -26,6 +26,7 @@ from deepisp.sensor import cfa as cfa_cell
 # Cells by name: quad is that of Sony's Quad Bayer, Samsung's Tetracell.
 CELLS = {"xtrans": cfa_cell.XTRANS, "quad": "RRGGRRGGGGBBGGBB", "mono": "W"}
 _BAND = 256  # rows in work at a time: 24 MP need 0.5 GB so, and 2 GB in one piece
+_LARGEST = 65535  # DN of uint16
 _D65 = 21  # EXIF LightSource
 _DESCRIPTION = 270  # TIFF ImageDescription
 
@@ -53,7 +54,8 @@ class Simulated(NamedTuple):
     """A raw image, and what it would be without noise.
 
     Attributes:
-        raw: its NoiseProfile is that of the noise that was simulated.
+        raw: its NoiseProfile is that of the noise over time that was simulated: without fixed pattern, and within a few
+            DN of black only where noise is above half a DN (`Camera.warning` says where not).
         truth: (H, W, 3), or (H, W, 1) without color filters, float32: signal of all colors at each photosite, at
             `exposure_ratio` times the light.
         exposure_ratio: by how much less light the raw got.
@@ -107,12 +109,14 @@ def raw(
         cfa: the cell at the top left, or a name of `CELLS`; the camera's own, or else RGGB, if left out.
         exposure_ratio: 1 or more: the sensor gets so much less light than a well exposed raw, as in SID.
         seed: of the noise, and of the colors of a camera that has no color matrix.
-        full: all that the profile knows; False for the noise line alone: Gaussian read noise, no rows.
+        full: what the profile knows but for its darks, see camera.py; False for the noise line alone: Gaussian read
+            noise, no rows or columns, no fixed pattern.
         scene: what light is made of the picture.
         device: where to compute. The noise that a seed gives differs between CPU and GPU.
 
     Raises:
-        ValueError: no such camera, CFA or ISO; a picture of another shape, or an exposure ratio below 1.
+        ValueError: no such camera, CFA or ISO; a picture of another shape, an exposure ratio below 1, or a camera of
+            more than 16 bits.
     """
     scene = scene or Scene()
     if picture.ndim != 3 or picture.shape[2] != 3:
@@ -123,6 +127,11 @@ def raw(
         )
     shot_by = cameras.named(camera, iso) if isinstance(camera, str) else camera
     shot_by = shot_by if full else shot_by.plain()
+    if shot_by.any_sensor.white_level > _LARGEST:
+        raise ValueError(
+            f"a simulated raw has 16 bits, got a white level of {shot_by.any_sensor.white_level:g}; "
+            f"give a profile whose [levels] end at {_LARGEST} or below"
+        )
     cell = cell_of(cfa or shot_by.cfa or "RGGB")
     generator = torch.Generator(device).manual_seed(seed)
     draw = _draw(shot_by, scene, generator, device)
@@ -188,10 +197,12 @@ def _exposed(
     """(H, W) DN, band by band; bands are whole cells high, so that each begins as the first does."""
     height, width = light.shape[1:]
     mosaic = np.empty((height, width), np.uint16)
+    frame = camera.frame(height, width, cell, generator, light.device)
     band = _BAND // cfa_cell.WHOLE * cfa_cell.WHOLE
     for top in range(0, height, band):
         signal = pairs.through(light[:, top : top + band], cell) / ratio
-        mosaic[top : top + band] = camera.expose(signal, cell, generator)[0].cpu().numpy()
+        part = frame.band(top, top + band)
+        mosaic[top : top + band] = camera.expose(signal, cell, generator, frame=part)[0].cpu().numpy()
     return mosaic
 
 
@@ -206,7 +217,7 @@ def _image(mosaic: NDArray[np.uint16], camera: Camera, cell: str, draw: Draw) ->
         cfa=cell,
         black_level=np.full((side, side), sensor.black_level),
         white_level=np.full((side, side), sensor.white_level),
-        saturation_level=np.full((side, side), sensor.white_level),
+        saturation_level=np.full((side, side), camera.saturation_level(cfa_cell.colors(cell))),
         as_shot_neutral=None if is_mono else draw.neutral.double().cpu().numpy(),
         calibrations=() if is_mono else (ColorCalibration(unprocess.xyz_to_camera(draw), illuminant=_D65),),
         baseline_exposure_ev=-math.log2(float(draw.brightness)),

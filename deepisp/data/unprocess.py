@@ -91,7 +91,7 @@ class Unprocessing:
         high = uniform.new_tensor((self.red_gain[1], self.blue_gain[1], 1.0))
         red, blue, chance = torch.lerp(low, high, uniform).unbind(-1)
         normal = torch.randn(batch, generator=generator, device=device)
-        matrices = uniform.new_tensor(self.matrices())  # (N, 3, 3), rows sum to 1
+        matrices = uniform.new_tensor(self.matrices())  # (N, 3, 3); rows sum to the camera's white, not to 1
         # All weights 0 is no camera; UPI's weights end at 1e-16 of the largest, too.
         weights = torch.rand(*batch, len(matrices), generator=generator, device=device) + 1e-6
         mixed = torch.einsum("...n,nij->...ij", weights / weights.sum(-1, keepdim=True), matrices)

@@ -1,8 +1,10 @@
 """Which noise a raw file has, by the order of trust.
 
     a profile of one's own ─► the file's tag ─► the camera's shipped profile ─► the picture itself
+                                                   ─► a shipped profile measured at an unknown ISO
 
-The first that says something is taken; `info` shows how far the others are from it.
+The first that says something is taken; `info` shows how far the others are from it. A shipped profile that does not fit
+the file says nothing.
 """
 
 import math
@@ -67,11 +69,20 @@ def sources(raw: RawImage, own: Profile | None = None, *, estimate: bool = True)
     if raw.noise is not None:
         yield Sourced("file", raw.noise)
     shipped = profiles.find(raw.maker, raw.model) or profiles.find("", raw.unique_model)
-    if shipped is not None and shipped.conversion_gains and raw.exif.iso is not None:
-        yield _of_profile(raw, shipped, "camera profile")
+    of_camera = None
+    if shipped is not None and shipped.conversion_gains:
+        with suppress(ValueError):  # other colors, or no ISO: the user gave no profile that could be wrong
+            of_camera = _of_profile(raw, shipped, "camera profile")
+    is_by_iso = shipped is not None and _has_iso(shipped)
+    if of_camera is not None and is_by_iso:
+        yield of_camera
     if estimate:
         with suppress(ValueError):  # then the picture says nothing
             yield Sourced("picture", tuple(one.noise for one in of_picture(raw)))
+    if (
+        of_camera is not None and not is_by_iso
+    ):  # the gain it was measured at may be any other than the file's
+        yield of_camera
 
 
 def ratio(one: Sourced, other: Sourced, *, signal: float = MID_GRAY) -> float:
@@ -84,9 +95,12 @@ def ratio(one: Sourced, other: Sourced, *, signal: float = MID_GRAY) -> float:
     return max(ratios, key=lambda value: abs(math.log(value)) if value > 0 else math.inf, default=math.nan)
 
 
+def _has_iso(profile: Profile) -> bool:
+    return any(gain.iso_min is not None for gain in profile.conversion_gains)
+
+
 def _of_profile(raw: RawImage, profile: Profile, origin: Origin) -> Sourced:
-    has_iso = any(gain.iso_min is not None for gain in profile.conversion_gains)
-    if raw.exif.iso is None and has_iso:
+    if raw.exif.iso is None and _has_iso(profile):
         raise ValueError(
             f"the profile of {profile.models[0]} knows noise by ISO, and the file names no ISO; "
             "give a profile that was measured at the file's ISO and does not name it"

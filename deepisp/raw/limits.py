@@ -13,7 +13,7 @@ class Limits(Checked, frozen=True, extra="forbid"):
     )
     timeout_s: float = Field(60.0, gt=0, le=86_400, description="longest time to decode one file, in seconds")
     max_memory_mib: int = Field(
-        4096, ge=256, le=1 << 24, description="address space of the decoding process, in MiB"
+        4096, ge=256, le=999_999, description="address space of the decoding process, in MiB"
     )
 
 

@@ -2,7 +2,8 @@
 
 A sensor may switch its conversion gain at some ISO, where its read noise jumps (a Sony A7S II falls from
 4.1 to 1.4 electrons between ISO 1600 and 2000), so noise is never interpolated across two of them.
-Deviations are in DN of the file's own levels, or in electrons where `_e` says so.
+Deviations are in DN of the profile's own `levels`, or in electrons where `_e` says so; `Profile.noise` brings them to a
+raw file of another bit depth. Without `levels` they are taken for DN of the raw file.
 """
 
 import math
@@ -16,11 +17,23 @@ _SCALES = {
     "gain": 1,
     "read_std_dn": 1,
     "row_std_dn": 1,
+    "column_std_dn": 1,
     "tukey_scale_dn": 1,
+    "gain_error": 1,
+    "read_std_dn_error": 1,
+    "row_std_dn_error": 1,
+    "full_well_e": -1,  # the converter's end, the same DN at every gain
     "shot": 1,
     "read": 2,
 }  # power of ISO
 _SIGNED = ("tukey_lambda", "bias_dn")
+_PATTERN = (
+    "prnu",
+    "prnu_error",
+    "dsnu_e",
+    "dsnu_e_error",
+    "linearity_error",
+)  # of photosites: not scaled by gain
 
 
 class Table(BaseModel, frozen=True, extra="forbid"):
@@ -266,7 +279,9 @@ class ConversionGain(Sourced, frozen=True, extra="forbid"):
 def _interpolated(points: list[Entry], iso: float) -> Entry:
     """The entry at an ISO, from the two points around it or the two at the nearer end.
 
-    Positive figures go by log-log lines, which are exact for gain; shapes and offsets by lines over log ISO.
+    Positive figures go by log-log lines, which are exact for gain; shapes and offsets, and deviations that are 0 at one
+    of the two, by lines over log ISO. A figure that one of the two lacks is left out. Of one point alone, figures in DN
+    grow with gain, the full well shrinks with it, and the photosites' fixed pattern stays.
     """
     isos = [math.log(point.iso or 1.0) for point in points]
     x = math.log(iso)
@@ -279,11 +294,15 @@ def _interpolated(points: list[Entry], iso: float) -> Entry:
     if weight in (0.0, 1.0):
         return high if weight else low
     values: dict[str, Any] = {"iso": iso, "color": low.color}
-    for name in (*_SCALES, "read_std_e", *_SIGNED):
+    for name in (*_SCALES, "read_std_e", *_SIGNED, *_PATTERN):
         a, b = getattr(low, name), getattr(high, name)
-        if a is not None and b is not None:
-            between = a + weight * (b - a) if name in _SIGNED else a ** (1 - weight) * b**weight
-            values[name] = between
+        if a is None or b is None:
+            continue
+        if name not in _SIGNED and min(a, b) > 0:
+            values[name] = a ** (1 - weight) * b**weight
+        else:
+            line = a + weight * (b - a)
+            values[name] = line if name in _SIGNED else max(line, 0.0)
     return Entry(**values)
 
 

@@ -9,6 +9,7 @@ Texture that looks like noise at all levels of the whole picture cannot be told 
 """
 
 import math
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from deepisp.sensor.noise import Noise
 
 SHORTEST = 64  # side of a mosaic, photosites: a few hundred patches
 ROUNDS = 4  # choices of patches, each by the noise of the round before; not tuned
+_ONE_AT_A_TIME = Lock()
 
 
 class Estimate(NamedTuple):
@@ -75,8 +77,9 @@ def estimate_mosaic(
             clipped; no noise is in it.
     """
     _check(signal)
-    # Threads of BLAS that wait for a busy core burned 6.5 CPU seconds where one alone needs 1.2.
-    with threadpool_limits(limits=1, user_api="blas"):
+    # Threads of BLAS that wait for a busy core burned 6.5 CPU seconds where one alone needs 1.2. Their number is the
+    # process's: calls that overlap would each bring back what they found, the last one the other's 1.
+    with _ONE_AT_A_TIME, threadpool_limits(limits=1, user_api="blas"):
         return _estimated(signal, cfa, low, high)
 
 

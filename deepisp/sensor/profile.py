@@ -91,7 +91,7 @@ class Reading(NamedTuple):
     """What a profile says of one ISO.
 
     Attributes:
-        noise: per color; None stands for every color. A read variance holds row noise and quantization.
+        noise: per color; None stands for every color. A read variance holds row and column noise and quantization.
         warning: what is doubtful, on one line, or "".
     """
 
@@ -163,7 +163,9 @@ class Profile(Table, frozen=True, extra="forbid"):
         Args:
             iso: ISO speed, above 0.
             black_level: DN of the raw file at hand; the profile's own if left out.
-            white_level: the same at saturation. A normalized (shot, read) of the file is not rescaled.
+            white_level: the same at saturation. A normalized (shot, read) of the profile is not rescaled; figures in DN
+                are, by a power of 2, where the raw file has another bit depth than the profile's `levels`; a coarser
+                step adds its own rounding.
 
         Raises:
             ValueError: the ISO is not positive, the profile has no noise by ISO, or no levels are known.
@@ -174,6 +176,13 @@ class Profile(Table, frozen=True, extra="forbid"):
             entry = gain.at(iso, color)
             noise[color] = self._normalized(entry, black_level, white_level)
         return Reading(noise, self.warning(iso))
+
+    def _depth(self, span: float) -> float:
+        """DN of a file with so many levels, per DN of this profile: a power of 2, 1 without levels of its own."""
+        if self.levels is None:
+            return 1.0
+        # Black and white levels of one bit depth differ by some percent, depths by 2 or more.
+        return 2.0 ** round(math.log2(span / (self.levels.white_level - self.levels.black_level)))
 
     def _normalized(self, entry: Entry, black: float | None, white: float | None) -> Noise:
         if entry.shot is not None and entry.read is not None:
@@ -186,8 +195,11 @@ class Profile(Table, frozen=True, extra="forbid"):
                 "give black_level and white_level of the raw file"
             )
         assert entry.gain is not None and entry.read_std is not None  # noqa: PT018 (Entry checked both)
-        deviation = math.hypot(entry.read_std, entry.row_std_dn or 0.0)
-        return Noise(entry.gain / (white - black), (deviation / (white - black)) ** 2)
+        span, scale = white - black, self._depth(white - black)
+        variance = entry.read_std**2 + (entry.row_std_dn or 0.0) ** 2 + (entry.column_std_dn or 0.0) ** 2
+        # A coarser step is a step of its own: of the 1/12 in `read_std`, scale^2 is left, and a whole one is wanted.
+        coarser = max(1 - scale**2, 0.0) / 12
+        return Noise(entry.gain * scale / span, (variance * scale**2 + coarser) / span**2)
 
 
 def load(path: Path) -> Profile:

@@ -148,6 +148,12 @@ def test_a_point_of_the_picture_is_where_develop_shows_it():
         assert patches.project(patches.picture_to_mosaic(raw), center) == pytest.approx(truth, abs=0.35)
 
 
+def test_pixels_of_an_incredible_shape_are_square_as_in_develop():
+    raw = charted.raw(np.full((40, 60, 3), 0.05), pixel_aspect=300.0)
+    shown = deepisp.develop(raw, warn=lambda line: None)
+    assert patches.picture_size(raw) == (shown.shape[1], shown.shape[0])
+
+
 def test_clipped_patches_are_left_out_and_said():
     corners = charted.corners(SHAPE)
     found = color.measure(charted.raw(charted.paint(SHAPE, corners, charted.colors(exposure=1.25))), corners)

@@ -39,6 +39,29 @@ def test_noise_in_the_dark_is_the_sensor_s(found: DarkResult) -> None:
         assert plane.dark_current_dn_s is None
 
 
+def test_large_frames_are_drawn_from(found: DarkResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dark, "DRAWN", 8000)
+    some = dark.measure(shoot(SENSOR, lights=[])[1])
+    for color, values in some.values.items():
+        assert 7000 < values.size <= 8000
+        # tails of -0.05 give a kurtosis near 4: a deviation of n values is known to sqrt(3 / 4 n)
+        assert values.std() == pytest.approx(found.values[color].std(), rel=4 * math.sqrt(0.75 / 8000))
+    assert found.values["G"].size > 100_000
+
+
+def test_black_that_moves_is_no_dark_current() -> None:
+    _, darks = shoot(SENSOR, lights=[], size=64, darks=6)
+    timed = [at_iso(raw, 800, 1.0 + index // 4) for index, raw in enumerate(darks)]
+    moved = [
+        replace(raw, mosaic=raw.mosaic + np.uint16(9 * index), black_level=raw.black_level + 9 * index)
+        for index, raw in enumerate(timed)
+        if raw.mosaic is not None
+    ]
+    for one, other in zip(dark.measure(timed).planes, dark.measure(moved).planes, strict=True):
+        for name in ("black_level", "dark_current_dn_s", "read_std_dn", "dsnu_dn"):
+            assert getattr(other, name) == pytest.approx(getattr(one, name), rel=1e-3, abs=1e-3), name
+
+
 def test_black_is_told_per_position(found: DarkResult) -> None:
     assert found.floor.black == pytest.approx(512 + np.array([[0, 0.37], [-0.22, 0.4]]), abs=0.06)
 

@@ -208,6 +208,14 @@ def test_a_frame_that_is_no_flat_is_named(second, said):
         flat.measure([sensor(0), second])
 
 
+def test_a_name_of_two_words_is_a_name():
+    dim = replace(sensor(1, scale=0.02), path=Path("my flat.dng"))
+    with pytest.raises(ValueError, match=r"^my flat\.dng: R is too dark"):
+        flat.measure([sensor(0), dim])
+    with pytest.raises(ValueError, match=r"^frame 2: R is too dark"):
+        flat.measure([sensor(0), replace(dim, path=None)])
+
+
 def test_no_flats_at_all_say_what_to_shoot():
     with pytest.raises(ValueError, match=r"flat\.toml"):
         flat.measure([])

@@ -54,6 +54,15 @@ def test_black_that_cameras_measure_anew_may_drift() -> None:
     assert len(list(frames)) == 2
 
 
+def test_a_frame_is_leveled_to_the_black_of_the_first() -> None:
+    second = raw(black_level=np.array([[15.0, 11.5], [12.0, 10.0]]))
+    frames = Frames([raw(), second], purpose="dark")
+    # by hand: the black of the second's cell is 5, 0.5, 0 and -3 above the first's
+    drift = np.tile([[5, 0.5], [0, -3]], (3, 4))
+    assert (frames.leveled(frames[1]) == np.arange(48).reshape(6, 8) - drift).all()
+    assert frames.leveled(frames[0]).dtype == np.uint16
+
+
 def test_an_unknown_iso_is_no_other_iso() -> None:
     assert len(list(Frames([raw(), raw(exif=Exif())], purpose="dark"))) == 2
 

@@ -125,6 +125,28 @@ def test_levels_are_told_by_exposure_time_and_linearity_by_it_too() -> None:
     assert photon_transfer.measure(flats, darks).planes[0].linearity_error is None
 
 
+def drifting(frames: list[RawImage], seed: int) -> list[RawImage]:
+    """The frames with 20 to 120 DN more of black, which each says of itself."""
+    by = np.random.default_rng(seed).integers(20, 121, len(frames))
+    return [
+        replace(raw, mosaic=raw.mosaic + np.uint16(dn), black_level=raw.black_level + dn)
+        for raw, dn in zip(frames, by, strict=True)
+        if raw.mosaic is not None
+    ]
+
+
+@pytest.mark.parametrize("copies", [1, 2])
+@pytest.mark.parametrize("darks", [0, 8])
+def test_black_that_moves_between_frames_changes_nothing(copies: int, darks: int) -> None:
+    steady = shoot(SENSOR, lights=LIGHTS[:11], size=128, copies=copies, darks=darks)
+    flats, dark = drifting(steady[0], 1), drifting(steady[1], 2)
+    moved = photon_transfer.measure([steady[0][0], *flats[1:]], dark)
+    for plane, truth in zip(moved.planes, photon_transfer.measure(*steady).planes, strict=True):
+        for name in ("gain", "gain_error", "read_std_e", "row_std_e", "prnu", "dsnu_e", "black_level"):
+            got, expected = (getattr(one, name) or 0.0 for one in (plane, truth))
+            assert got == pytest.approx(expected, rel=1e-3), name
+
+
 def test_an_odd_frame_is_left_out_and_named(frames: tuple[list[RawImage], list[RawImage]]) -> None:
     flats, darks = frames
     named = [replace(raw, path=Path(f"flat{index}.dng")) for index, raw in enumerate(flats[:14])]

@@ -1,14 +1,21 @@
 """What was measured comes back from the sensor file as it was, and the rest of the file stays."""
 
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from deepisp import shipped
 from deepisp.calibrate import dark, noise_report, photon_transfer, profile_file
 from deepisp.calibrate.photon_transfer import PhotonTransferResult
 from deepisp.sensor import profile
+from deepisp.sensor.estimate import Estimate
+from deepisp.sensor.exposure import Sensor
+from deepisp.sensor.noise import Noise
 from tests.calibrate.simulated import SENSOR, shoot
 
 
@@ -34,11 +41,13 @@ def test_the_noise_that_was_measured_comes_back(result: PhotonTransferResult, tm
     assert (sensor.maker, sensor.models) == ("Acme", ("One",))
     noise = sensor.noise(800).noise
     for plane in result.planes:
-        # by hand: shot = gain / levels; read = (quantization, read and row noise) / levels squared
+        # by hand: shot = gain / levels; read = (quantization, read, row and column noise) / levels squared
         levels = 16383 - 512
         assert plane.read_std_dn is not None
         assert plane.row_std_e is not None
-        read = (plane.read_std_dn**2 + (plane.row_std_e * plane.gain) ** 2) / levels**2
+        assert plane.column_std_e is not None
+        stripes = plane.row_std_e**2 + plane.column_std_e**2
+        read = (plane.read_std_dn**2 + stripes * plane.gain**2) / levels**2
         assert noise[plane.color] == pytest.approx((plane.gain / levels, read), rel=1e-4)
         entry = sensor.entry(800, plane.color)
         assert (entry.prnu, entry.dsnu_e, entry.gain_error) == pytest.approx(
@@ -120,6 +129,22 @@ def test_darks_go_beside_and_tails_into_the_entry(result: PhotonTransferResult, 
     assert group.entries[1].tukey_lambda == pytest.approx(shape, rel=1e-4)
 
 
+def test_tails_are_there_in_whichever_order_the_verbs_come(
+    result: PhotonTransferResult, tmp_path: Path
+) -> None:
+    found = dark.measure(shoot(SENSOR, lights=[], size=64)[1])
+    path = tmp_path / "camera.toml"
+    profile_file.update(path, lambda known: profile_file.with_darks(known, dark.table(found), found.first))
+    sensor = put(path, result)
+    for plane in found.planes:
+        entry = sensor.entry(800, plane.color)
+        assert plane.tukey_lambda is not None
+        assert (entry.tukey_lambda, entry.tukey_scale_dn) == pytest.approx(
+            (plane.tukey_lambda, plane.tukey_scale_dn), rel=1e-4
+        )
+    assert put(path, at(result, 1600)).entry(1600, "G").tukey_lambda is None
+
+
 def test_a_file_that_would_not_load_is_not_written(result: PhotonTransferResult, tmp_path: Path) -> None:
     path = tmp_path / "camera.toml"
     put(path, result)
@@ -152,16 +177,115 @@ def test_an_unknown_iso_is_said_to_be_unknown(result: PhotonTransferResult, tmp_
     assert "not recorded" in sensor.warning(100)
 
 
-def test_unknown_read_noise_is_no_error(result: PhotonTransferResult, tmp_path: Path) -> None:
-    lone = photon_transfer.measure(shoot(SENSOR, lights=[0.01, 0.2, 0.3, 0.4], size=64)[0])
-    sensor = put(tmp_path / "camera.toml", lone)
-    assert math.isfinite(sensor.noise(800).noise["R"].read)
-    for (
-        plane
-    ) in lone.planes:  # the line's intercept is without quantization, a sensor file's read noise with it
-        assert plane.read_std_e is not None
-        expected = ((plane.read_std_e * plane.gain) ** 2 + 1 / 12) / (16383 - 512) ** 2
-        assert sensor.noise(800).noise[plane.color].read == pytest.approx(expected, rel=1e-4)
+@pytest.mark.parametrize(("step", "rounding"), [(1, 1 / 12), (16, 16**2 / 12), (0, 0.0)])
+def test_read_noise_by_the_line_holds_the_file_s_own_rounding(
+    step: int, rounding: float, tmp_path: Path
+) -> None:
+    gain, read_e = 0.6, 1.2  # 0.72 DN before the file's scale: rounding is a seventh of the variance
+    sensor = Sensor(gain=gain, black_level=64, white_level=4095, read_std_e=read_e)
+    flats, _ = shoot(sensor, lights=[2.0**-power for power in range(12, 0, -1)], shading=0.0, size=192)
+    scale = step or 1
+    if step == 0:
+        rng = np.random.default_rng(4)
+        flats = [replace(raw, mosaic=unrounded(rng, sensor, float(raw.mosaic.mean()))) for raw in flats]
+    else:
+        flats = [replace(raw, mosaic=raw.mosaic * np.uint16(step)) for raw in flats]
+    flats = [
+        replace(raw, black_level=raw.black_level * scale, white_level=raw.white_level * scale)
+        for raw in flats
+    ]
+    found = photon_transfer.measure(flats)
+    assert found.step == step
+    known = put(tmp_path / "camera.toml", found)
+    truth = math.sqrt((gain * read_e * scale) ** 2 + rounding)
+    for plane in found.planes:
+        entry = known.entry(800, plane.color)
+        assert entry.read_std_dn_error is not None
+        assert entry.read_std_dn == pytest.approx(truth, abs=4 * entry.read_std_dn_error)
+        assert entry.read_std_dn_error < 0.018 * truth  # so 4 of it stay below the 7.4 % of a wrong rounding
+
+
+def unrounded(rng: np.random.Generator, sensor: Sensor, mean: float) -> NDArray[np.float32]:
+    """A flat of float values, Gaussian."""
+    variance = sensor.gain * max(mean - sensor.black_level, 0) + (sensor.gain * sensor.read_std_e) ** 2
+    return rng.normal(mean, math.sqrt(variance), (192, 192)).astype(np.float32)
+
+
+PAPER = (
+    'maker = "A"\nmodels = ["B"]\n[[conversion_gains]]\niso_min = 100\niso_max = {}\n'
+    'source = "a published paper"\nentries = [{{ iso = 100, gain = 0.2, read_std_dn = 2.0 }}]\n'
+)
+
+
+def test_numbers_of_another_source_keep_it(result: PhotonTransferResult, tmp_path: Path) -> None:
+    path = tmp_path / "camera.toml"
+    path.write_text(PAPER.format(100))
+    paper, ours = put(path, result).conversion_gains
+    assert (paper.source, paper.measured, paper.entries[0].gain) == ("a published paper", None, 0.2)
+    assert ours.source == "deepisp calibrate photon-transfer: pairs of flats, 4 darks"
+    path.write_text(PAPER.format(1600))
+    for call in (lambda: put(path, result), lambda: profile_file.check(path, 800, "RGB")):
+        with pytest.raises(
+            ValueError, match=r"another source \(a published paper\); write to another file with -o"
+        ):
+            call()
+    assert path.read_text() == PAPER.format(1600)
+
+
+def test_isos_of_one_group_keep_their_own_source(result: PhotonTransferResult, tmp_path: Path) -> None:
+    path = tmp_path / "camera.toml"
+    put(path, result)
+    path.write_text(path.read_text().replace("iso_max = 800", "iso_max = 3200"))
+    lone = replace(result, is_paired=False)
+    pairs, single = (f"deepisp calibrate photon-transfer: {how}, 4 darks" for how in (
+        "pairs of flats", "single flats, differences of neighbors",
+    ))  # fmt: skip
+    put(path, at(lone, 1600))
+    (group,) = put(path, at(result, 3200)).conversion_gains
+    assert group.source == f"ISO 800, 3200: {pairs}; ISO 1600: {single}"
+    (group,) = put(path, at(result, 1600)).conversion_gains
+    assert group.source == pairs
+    assert len(group.entries) == 9
+
+
+def test_a_shipped_file_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    path = tmp_path / "sony.toml"
+    shutil.copy(shipped.folder("sensors") / "sony-a7s-ii.toml", path)
+    with pytest.raises(ValueError, match=r"^sony\.toml: ISO 800 has noise .* write to another file with -o"):
+        profile_file.check(path, 800, "RGB")
+    profile_file.check(tmp_path / "none.toml", 800, "RGB")
+    path.write_text(PAPER.format(1600).replace("a published paper", "deepisp calibrate by hand"))
+    with pytest.raises(ValueError, match=r"not told by color; write to another file with -o"):
+        profile_file.check(path, 800, "RGB")
+
+
+@pytest.mark.parametrize(("first", "second", "said"), [(None, 800, "not known"), (800, None, "known")])
+def test_an_unknown_iso_goes_with_no_other(
+    result: PhotonTransferResult, tmp_path: Path, first: float | None, second: float | None, said: str
+) -> None:
+    path = tmp_path / "camera.toml"
+    put(path, at(result, first))
+    with pytest.raises(ValueError, match=rf"the ISO of the file's noise is {said}, .* write to another file"):
+        profile_file.check(path, second, "RGB")
+    with pytest.raises(ValueError, match="write to another file with -o"):
+        put(path, at(result, second))
+    profile_file.check(path, first, "RGB")
+
+
+def test_a_picture_does_not_replace_what_flats_told(result: PhotonTransferResult, tmp_path: Path) -> None:
+    path = tmp_path / "camera.toml"
+    put(path, result)
+    found = [Estimate(Noise(1e-3, 1e-6), 1e-5, 1e-8, 0.0, 1)] * 3
+    with pytest.raises(
+        ValueError, match=r"flats told the noise of ISO 800, .* write to another file with -o"
+    ):
+        profile_file.update(path, lambda known: profile_file.with_picture(known, "RGB", found, 800))
+    with pytest.raises(ValueError, match=r"camera\.toml: flats told the noise of ISO 800"):
+        profile_file.check(path, 800, "RGB", is_picture=True)
+    for _ in range(2):
+        profile_file.check(path, 400, "RGB", is_picture=True)
+        profile_file.update(path, lambda known: profile_file.with_picture(known, "RGB", found, 400))
+    assert profile.load(path).entry(400, "R").shot == 1e-3
 
 
 def test_the_plot_is_a_png(result: PhotonTransferResult, tmp_path: Path) -> None:

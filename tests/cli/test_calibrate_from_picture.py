@@ -62,6 +62,22 @@ def test_a_profile_is_written_and_added_to(frame: Path, deepisp: Call, tmp_path:
     assert "from-picture" in group["source"]
 
 
+def test_what_flats_told_is_kept(frame: Path, deepisp: Call, tmp_path: Path) -> None:
+    profile = tmp_path / "camera.toml"
+    text = (
+        'maker = "Acme"\nmodels = ["One"]\n[[conversion_gains]]\niso_min = 1600\niso_max = 1600\n'
+        'source = "deepisp calibrate photon-transfer: pairs of flats, 16 darks"\n'
+        'entries = [{ iso = 1600, color = "R", gain = 1.0, read_std_dn = 2.0 }]\n'
+    )
+    profile.write_text(text)
+    result = deepisp("calibrate", "from-picture", frame, "-o", profile)
+    assert result.exit_code == 4
+    assert result.stderr.count("\n") == 1
+    assert "camera.toml: flats told the noise of ISO 1600" in result.stderr
+    assert "write to another file with -o" in result.stderr
+    assert profile.read_text() == text
+
+
 def test_a_frame_without_noise_is_one_line(tmp_path: Path, deepisp: Call) -> None:
     levels = {"black_level": np.full((2, 2), 0.0), "white_level": np.full((2, 2), 1000.0)}
     flat = RawImage(mosaic=np.full((128, 128), 500, np.uint16), cfa="RGGB", **levels)

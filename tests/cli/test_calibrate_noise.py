@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+from deepisp import shipped
 from deepisp.cli.calibrate.photon_transfer import repeated
 from deepisp.picture.dng import write_dng
 from deepisp.raw.image import Exif
@@ -60,6 +62,24 @@ def test_flats_and_darks_become_a_sensor_file(folder: Path, deepisp: Call, tmp_p
     assert profile.load(output).darks[0].maps == "one-dark.npz"
     with np.load(tmp_path / "one-dark.npz") as maps:
         assert maps["rows"].shape == (64,)
+
+
+def test_a_file_of_another_source_is_refused_before_frames_are_measured(
+    folder: Path, deepisp: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deepisp.calibrate import photon_transfer
+
+    output = tmp_path / "sony.toml"
+    shutil.copy(shipped.folder("sensors") / "sony-a7s-ii.toml", output)
+    monkeypatch.setattr(photon_transfer, "measure", lambda *_, **__: pytest.fail("measured"))
+    for words in ((), ("--iso", 3200)):
+        result = deepisp(
+            "calibrate", "photon-transfer", "--flats", *files(folder, "flat"), "-o", output, *words
+        )
+        iso = words[1] if words else 800
+        assert result.exit_code == 4
+        assert result.stderr.startswith(f"error: sony.toml: ISO {iso} has noise from another source (megvii")
+        assert result.stderr.endswith("; write to another file with -o\n")
 
 
 def test_json_is_all_that_stdout_holds(folder: Path, deepisp: Call) -> None:

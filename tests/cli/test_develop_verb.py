@@ -14,8 +14,10 @@ from click.testing import Result
 from PIL import Image
 
 from deepisp.batch import Options, Settings
+from deepisp.calibrate import shading_file
 from deepisp.cli import main
 from deepisp.develop import pipeline
+from deepisp.develop.shading_map import Optics, Plane, Shading
 from deepisp.picture import write as writing
 from deepisp.picture.errors import NoSpace
 from deepisp.raw.limits import Limits
@@ -254,7 +256,12 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
 
     monkeypatch.setattr(pipeline, "develop", keep)
     shoot("a.dng")
+    even = tuple(
+        Plane(color, (at,), np.ones((2, 2))) for color, at in zip("RGGB", np.ndindex(2, 2), strict=True)
+    )
+    shading_file.write(Shading("", "", Optics(), "RGGB", (64, 96), even, 1), Path("even.toml"))
     words = (
+        "--shading even.toml "
         "--wb 5000,10 --tone none --ev -1.5 --highlights blend --demosaic malvar --color p3 --bits 16 --size 300 "
         "--half --hot-pixels --no-lens --black 500 --white 16000 --cfa BGGR --device cpu --jobs 1"
     )
@@ -262,7 +269,7 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
     ((settings, options),) = seen
     assert settings == Settings(
         wb="5000,10", tone="none", ev=-1.5, highlights="blend", demosaic="malvar", color="p3", bits=16, size=300,
-        half=True, hot_pixels=True, lens=False, black=500, white=16000, cfa="BGGR",
+        half=True, hot_pixels=True, lens=False, shading="even.toml", black=500, white=16000, cfa="BGGR",
     )  # fmt: skip
     assert not set(Settings().model_dump().items()) & set(
         settings.model_dump().items()
@@ -322,8 +329,8 @@ def test_help_says_what_numbers_may_be(deepisp: Call) -> None:
     text = " ".join(deepisp("develop", "--help").stdout.split())
     assert "exposure compensation in stops [default: 0.0; -10 to 10]" in text
     assert "longest side of the picture, in pixels [16 to 65535]" in text
-    assert "in MiB [default: 4096; at least 256]" in text
-    assert "in seconds [default: 60.0; above 0]" in text
+    assert "in MiB [default: 4096; 256 to 999999]" in text
+    assert "in seconds [default: 60.0; above 0, at most 86400]" in text
 
 
 def test_the_case_of_a_choice_does_not_matter(deepisp: Call, shoot: Shoot) -> None:

@@ -101,6 +101,26 @@ def test_what_exists_is_kept_unless_asked(deepisp: Call, pictures: Path, tmp_pat
     assert read(out).kind == "bayer"
 
 
+@pytest.mark.parametrize(("absent", "kept"), [("a.dng", "a.truth.dng"), ("a.truth.dng", "a.dng")])
+def test_what_an_interrupted_run_left_out_is_made(
+    deepisp: Call, pictures: Path, tmp_path: Path, absent: str, kept: str
+) -> None:
+    words = ("simulate", "raw", pictures / "one.png", "-o", tmp_path / "a.dng", "--truth", "--seed", 3)
+    assert deepisp(*words).exit_code == 0
+    whole = (tmp_path / absent).read_bytes()
+    (tmp_path / absent).unlink()
+    (tmp_path / kept).write_bytes(b"old")
+    result = deepisp(*words)
+    assert (result.exit_code, result.stdout) == (0, f"{pictures / 'one.png'} -> {tmp_path / absent}\n")
+    assert result.stderr.splitlines() == [f"{tmp_path / kept} is kept (use --on-exists overwrite)"]
+    assert (tmp_path / absent).read_bytes() == whole  # a seed is a file
+    assert (tmp_path / kept).read_bytes() == b"old"
+    again = deepisp(*words)
+    assert (again.exit_code, again.stdout) == (0, "")
+    assert len(again.stderr.splitlines()) == 2
+    assert deepisp(*words, "--on-exists", "error").exit_code == 4
+
+
 def test_no_input_is_overwritten(deepisp: Call, pictures: Path, tmp_path: Path) -> None:
     before = (pictures / "one.png").read_bytes()
     os.link(pictures / "one.png", tmp_path / "twin.dng")

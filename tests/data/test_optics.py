@@ -63,6 +63,18 @@ def test_a_point_becomes_the_psf_and_a_flat_stays(device):
     assert torch.allclose(optics.blur(flat, psf[0]), flat, atol=1e-6)
 
 
+def test_a_point_becomes_the_psf_and_no_mirror_image(device):
+    # By hand: half of the light goes one photosite to the right, a quarter one down.
+    psf = torch.tensor([[0, 0, 0], [0, 0.25, 0.5], [0, 0.25, 0]], device=device)
+    point = torch.zeros(1, 5, 5, device=device)
+    point[0, 2, 2] = 8
+    seen = optics.blur(point, psf)
+    assert seen[0, 1:4, 1:4].tolist() == [[0, 0, 0], [0, 2, 4], [0, 2, 0]]
+    # Light that goes to the right came from the left: the first column has that of its mirrored neighbor.
+    ramp = torch.arange(4.0, device=device).expand(1, 4, 4)
+    assert optics.blur(ramp, psf)[0, 1].tolist() == [0.5, 0.5, 1.5, 2.5]
+
+
 def test_halving_averages_two_by_two():
     light = torch.arange(40.0).reshape(1, 5, 8)
     assert optics.halve(light).tolist() == [[[4.5, 6.5, 8.5, 10.5], [20.5, 22.5, 24.5, 26.5]]]

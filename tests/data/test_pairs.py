@@ -1,6 +1,8 @@
 """Training pairs: the right light through the right filter, with the noise that they say they have."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 import pytest
@@ -157,14 +159,30 @@ def test_a_seed_is_a_batch(monkeypatch):
     assert torch.equal(Simulator()(given, seeded(seed=1)).truth, first.truth)
 
 
-def test_torch_keeps_its_threads():
+def test_torch_keeps_its_threads_where_simulations_overlap(monkeypatch):
+    """The number is the process's, and a new thread adopts it when it first asks."""
+    linearize, inside, leave = unprocess.linearize, [Event(), Event()], [Event(), Event()]
+
+    def waiting(given, draw):
+        which = int(inside[0].is_set())  # the second comes when the first is known to be inside
+        inside[which].set()
+        assert leave[which].wait(20)
+        return linearize(given, draw)
+
+    monkeypatch.setattr(unprocess, "linearize", waiting)
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        Simulator()(pictures(), seeded())
-        assert torch.get_num_threads() == 2
-        with pytest.raises(ValueError, match="blur a larger picture"):
-            Simulator(psf=torch.ones(99, 99))(pictures(), seeded())
+        with ThreadPoolExecutor(2) as pool:
+            running = []
+            for number in (0, 1):
+                running.append(pool.submit(Simulator(), pictures(), seeded()))
+                assert inside[number].wait(20)
+            for number in (0, 1):
+                leave[number].set()
+                running[number].result(20)
+        with ThreadPoolExecutor(1) as fresh:
+            assert fresh.submit(torch.get_num_threads).result() == 2
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -214,6 +232,23 @@ def test_a_camera_draws_its_own_noise():
     per_color = OfCamera.named("imx296", (100, 100)).draw(2, colors="RGB", generator=seeded())
     assert per_color.shot[1].tolist() == pytest.approx([g / 963 for g in (0.0917, 0.0948, 0.0918)])
     assert known("A7S2") == known("sony-a7s-ii")
+
+
+def test_isos_of_a_camera_are_log_uniform():
+    n = 5000
+    camera = OfCamera.named("sony-a7s-ii", (100, 25600))
+    shot, read = camera.draw(n, colors="RGB", generator=seeded())
+    ends = [camera.profile.noise(iso).noise[None] for iso in (100, 25600)]
+    assert (shot.min().item(), shot.max().item()) == pytest.approx([one.shot for one in ends], rel=0.03)
+    # Below 1600 and above 2000 gain goes with ISO, so shot noise is uniform in log; half the ISOs lie below 1600.
+    assert shot.shape == read.shape == (n, 1)
+    below = (shot < camera.profile.noise(1600).noise[None].shot).float().mean()
+    assert abs(below - 0.5) < 5 * math.sqrt(0.25 / n)
+    # Read noise goes with its own ISO, not with another draw's.
+    lines = [camera.profile.noise(iso).noise[None] for iso in np.geomspace(100, 25600, 1000)]
+    for one in range(20):
+        nearest = min(lines, key=lambda line: abs(math.log(line.shot / shot[one].item())))
+        assert read[one].item() == pytest.approx(nearest.read, rel=0.03)
 
 
 def test_gaussian_sigma_is_uniform():

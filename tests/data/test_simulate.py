@@ -17,6 +17,7 @@ from deepisp.data import camera, optics, simulate
 from deepisp.data.simulate import CELLS, Scene
 from deepisp.data.unprocess import Draw
 from deepisp.sensor import cfa
+from deepisp.sensor.exposure import Sensor
 from deepisp.sensor.noise import Noise
 
 CELLS_ALL = [*cfa.BAYER, *CELLS.values()]
@@ -94,8 +95,18 @@ def test_colors_with_noise_of_their_own_keep_their_order():
     signal = (made.raw.data - 60.0) / 963
     for color, (row, column) in enumerate(((0, 1), (0, 0), (1, 0))):
         seen, line = signal[row::2, column::2], made.raw.noise[color]
-        asked = line.shot * made.truth[0, 0, color] + line.read
+        prnu = (0.0096, 0.0059, 0.0062)[color]  # sensors/raspberry-pi-gs-imx296.toml
+        asked = line.shot * made.truth[0, 0, color] + line.read + (prnu * made.truth[0, 0, color]) ** 2
         assert seen.var() == pytest.approx(asked, rel=5 * np.sqrt(2 / seen.size))
+
+
+def test_a_column_is_one_from_top_to_bottom():
+    sensor = Sensor(2.0, 512.0, 16383.0, read_std_e=2.0, column_std_e=20.0)
+    shot_by = camera.Camera("", "made up", None, {None: sensor})
+    dn = simulate.raw(np.zeros((640, 200, 3), np.uint8), camera=shot_by, seed=5).raw.data  # three bands
+    upper, lower = dn[:200].mean(0), dn[-100:].mean(0)
+    assert np.corrcoef(upper, lower)[0, 1] > 0.999
+    assert upper.std() == pytest.approx(40, rel=5 / np.sqrt(2 * 200))
 
 
 def test_less_light_is_less_signal_and_the_same_truth():
@@ -172,6 +183,9 @@ def test_what_makes_no_sense_is_said():
         simulate.raw(scene(8, 8), cfa="bayer")
     with pytest.raises(ValueError, match="known: canon"):
         simulate.raw(scene(8, 8), camera="Brownie")
+    deep = camera.of_noise(Noise(1e-3, 1e-6), black_level=0, white_level=2.0**20)
+    with pytest.raises(ValueError, match="a simulated raw has 16 bits, got a white level of"):
+        simulate.raw(scene(8, 8), camera=deep)
 
 
 @pytest.fixture(scope="module", params=["RGGB of 24 MP", *CELLS_ALL])

@@ -98,6 +98,19 @@ def test_a_profile_of_other_colors_is_refused(raw: RawImage, tmp_path: Path) -> 
         noise_source.known(raw, own(tmp_path, OTHER_COLORS))
 
 
+def test_a_shipped_profile_of_other_colors_is_skipped(raw: RawImage) -> None:
+    one = np.ones((1, 1))
+    mono = replace(
+        raw, cfa="W", black_level=one * BLACK, white_level=one * WHITE, noise=None, maker="", model="imx296"
+    )
+    assert [one.origin for one in noise_source.sources(mono)] == ["picture"]
+
+
+def test_a_shipped_profile_of_an_unknown_iso_comes_last(raw: RawImage) -> None:
+    found = noise_source.sources(replace(raw, noise=None, maker="", model="imx296"))
+    assert [one.origin for one in found] == ["picture", "camera profile"]
+
+
 def test_ratio_is_that_of_the_color_that_differs_most() -> None:
     one = noise_source.Sourced("file", (Noise(1e-3, 0), Noise(1e-3, 0)))
     other = noise_source.Sourced("picture", (Noise(1.1e-3, 0), Noise(16e-3, 0)))

@@ -6,16 +6,19 @@ some (sensor/line_fit.py); stated errors are as large.
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
+from threading import Event, Thread
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from deepisp.sensor import cfa as cfa_cell
-from deepisp.sensor import level_sets
+from deepisp.sensor import estimate, level_sets
 from deepisp.sensor.estimate import Estimate, estimate_mosaic
 from deepisp.sensor.noise import Noise
 
@@ -255,3 +258,48 @@ def test_levels_within_reach_of_the_plateau_are_left_out() -> None:
     scene[256:] = 1 - 2 * math.sqrt(SHOT + READ)
     level, _ = shares(scene, 15)
     assert level.max() < 1 - 3.5 * math.sqrt(SHOT + READ)
+
+
+def test_blas_keeps_its_threads_where_estimates_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their number is the process's: the first leaves while the second is inside or waits, then the second leaves."""
+    entered, leave = [Event(), Event()], [Event(), Event()]
+    seen: list[set[int]] = []
+
+    def waiting(signal: Array, *_: object) -> tuple[Estimate, ...]:
+        which = int(signal[0, 0])
+        entered[which].set()
+        assert leave[which].wait(20)
+        seen.append(blas_threads())
+        if which:
+            raise ValueError("a failure leaves as well")
+        return ()
+
+    monkeypatch.setattr(estimate, "_estimated", waiting)
+    before = max(blas_threads())
+    set_blas_threads(2)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            first = pool.submit(estimate_mosaic, np.zeros((64, 64)), "RGGB")
+            assert entered[0].wait(20)
+            second = pool.submit(estimate_mosaic, np.ones((64, 64)), "RGGB")
+            entered[1].wait(0.5)  # it may have to wait for the first; if it need not, it is in by now
+            leave[0].set()
+            assert first.result(20) == ()
+            leave[1].set()
+            with pytest.raises(ValueError, match="leaves as well"):
+                second.result(20)
+        assert seen == [{1}, {1}]
+        assert blas_threads() == {2}
+    finally:
+        set_blas_threads(before)
+
+
+def blas_threads() -> set[int]:
+    return {one.num_threads for one in ThreadpoolController().select(user_api="blas").lib_controllers}
+
+
+def set_blas_threads(number: int) -> None:
+    """From a thread that ends: threadpoolctl 3.8 lets no other thread set the number while one lives that has."""
+    setter = Thread(target=threadpool_limits, kwargs={"limits": number, "user_api": "blas"})
+    setter.start()
+    setter.join()

@@ -244,7 +244,70 @@ def test_row_noise_is_part_of_a_photosite_s_variance(tmp_path: Path) -> None:
 
 
 def test_the_levels_of_the_raw_file_come_first(camera: Profile) -> None:
-    assert camera.noise(100, black_level=100, white_level=600).noise[None] == pytest.approx((2e-4, 4e-6))
+    assert camera.noise(100, black_level=100, white_level=800).noise[None] == pytest.approx(
+        (0.1 / 700, 1 / 700**2)
+    )
+
+
+def test_a_file_of_another_bit_depth_has_the_same_electrons() -> None:
+    sensor = profile.find("Nikon", "D850")
+    assert sensor is not None
+    # by hand: gain 0.00415 * 800; the lines' DN are of 14 bits, 4 of them in one of 12 bits
+    gain = 0.00415 * 800
+    read, row = (math.exp(s * math.log(gain) + b) for s, b in ((0.563, 0.799), (0.448, -1.798)))
+    fine = read**2 - 1 / 12 + row**2
+    small = sensor.noise(800, black_level=100, white_level=3880).noise[None]
+    assert small == pytest.approx((gain / 4 / 3780, (fine / 16 + 1 / 12) / 3780**2))
+    assert small.shot == pytest.approx(2.2e-4, rel=0.01)
+    large = sensor.noise(800, black_level=3200, white_level=65532).noise[None]
+    assert large == pytest.approx((gain * 4 / 62332, (read**2 + row**2) * 16 / 62332**2))
+    # A black level that is rounded otherwise is no other depth.
+    near = sensor.noise(800, black_level=400, white_level=15520).noise[None]
+    assert near == pytest.approx((gain / 15120, (read**2 + row**2) / 15120**2))
+
+
+def test_without_levels_figures_are_of_the_file_s_own_depth(tmp_path: Path) -> None:
+    sensor = profile.load(written(tmp_path, CAMERA + TWO_GAINS))
+    assert sensor.noise(100, black_level=0, white_level=60000).noise[None].shot == pytest.approx(0.1 / 60000)
+
+
+def test_column_noise_is_part_of_a_photosite_s_variance(tmp_path: Path) -> None:
+    text = TWO_GAINS.replace(
+        "read_std_dn = 1.0,", "read_std_dn = 3.0, row_std_dn = 4.0, column_std_dn = 12.0,"
+    )
+    sensor = profile.load(written(tmp_path, CAMERA + LEVELS + text))
+    assert sensor.noise(100).noise[None].read == pytest.approx((13 / 959) ** 2)  # 3, 4, 12
+
+
+def test_measured_figures_are_interpolated_too() -> None:
+    low = Entry(
+        iso=100,
+        gain=0.1,
+        read_std_dn=1,
+        column_std_dn=1,
+        full_well_e=8000,
+        prnu=0.01,
+        dsnu_e=2,
+        linearity_error=0,
+    )
+    high = Entry(
+        iso=400,
+        gain=0.4,
+        read_std_dn=1,
+        column_std_dn=4,
+        full_well_e=2000,
+        prnu=0.01,
+        dsnu_e=0,
+        linearity_error=0,
+    )
+    known = ConversionGain(source="made up for a test", iso_min=100, iso_max=400, entries=(low, high))
+    entry = known.at(200)
+    assert (entry.column_std_dn, entry.full_well_e) == pytest.approx((2, 4000))
+    assert (entry.prnu, entry.dsnu_e, entry.linearity_error) == pytest.approx((0.01, 1, 0))
+    assert known.at(1600).dsnu_e == 0  # not below
+    alone = ConversionGain(source="made up for a test", iso_min=100, iso_max=400, entries=(low,)).at(200)
+    assert (alone.column_std_dn, alone.full_well_e) == pytest.approx((2, 4000))
+    assert (alone.prnu, alone.dsnu_e) == (0.01, 2)
 
 
 @pytest.mark.parametrize(

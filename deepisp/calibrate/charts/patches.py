@@ -83,7 +83,8 @@ def project(matrix: NDArray[Any], points: NDArray[Any]) -> Array:
 
 def picture_size(raw: RawImage) -> PictureSize:
     """The size of the picture that `develop` makes of a raw image."""
-    height, width = frame.target_size(*raw.crop.shape, aspect=raw.pixel_aspect, longest=None)
+    aspect, _ = frame.plausible_aspect(raw.pixel_aspect)
+    height, width = frame.target_size(*raw.crop.shape, aspect=aspect, longest=None)
     return PictureSize(height, width) if raw.orientation > 4 else PictureSize(width, height)
 
 

@@ -70,7 +70,7 @@ class Floor:
 
     Attributes:
         colors: each by its letter.
-        black: (n, n) DN, measured, of the cell from the first photosite on.
+        black: (n, n) DN, measured, where `first` has its own; of the cell from the first photosite on.
         odd: hot photosites and telegraphs.
         running: mean and variance of each photosite over the frames.
         first: what the frames have in common.
@@ -116,7 +116,7 @@ def measure(frames: Frames, recipe: Recipe, step: float) -> Floor:
     stacks = np.zeros((2, *first.mosaic.shape), np.float32)
     pairs = len(frames) // 2
     for index in range(0, 2 * pairs, 2):
-        a, b = frames[index].mosaic, frames[index + 1].mosaic
+        a, b = (frames.leveled(frames[at]) for at in (index, index + 1))
         fair = found.fair[index >= masks.half(len(frames))]
         stacks[0] += a
         stacks[1] += b

@@ -59,27 +59,31 @@ def look(frames: Frames, fair: Mask, black: NDArray[np.float64]) -> list[Flat]:
     Args:
         frames: flats.
         fair: (H, W) photosites to measure.
-        black: DN at no light, a cell from the first photosite on.
+        black: DN at no light of the first, a cell from the first photosite on.
     """
     return [
         Flat(
-            index, frame.name, frame.exposure_s, {color: _seen(frame, color, fair, black) for color in frame.colors}
+            index, frame.name, frame.exposure_s,
+            {color: _seen(frame, leveled, color, fair, black) for color in frame.colors},
         )
         for index, frame in enumerate(frames)
+        for leveled in (frames.leveled(frame),)
     ]  # fmt: skip
 
 
-def _seen(frame: Frame, color: str, fair: Mask, black: NDArray[np.float64]) -> Seen:
+def _seen(
+    frame: Frame, leveled: NDArray[np.generic], color: str, fair: Mask, black: NDArray[np.float64]
+) -> Seen:
     places = [place for place in frame.places if place.color == color]
     pieces, clipped = [], 0
     for place in places:
-        values = place.of(frame.mosaic)[place.of(fair)]
-        clipped += int((values >= top(frame, place)).sum())
-        pieces.append(values.astype(np.float64) - place.level(black))
+        ok = place.of(fair)
+        clipped += int((place.of(frame.mosaic)[ok] >= top(frame, place)).sum())
+        pieces.append(place.of(leveled)[ok].astype(np.float64) - place.level(black))
     every = np.concatenate(pieces)
     return Seen(
         float(every.mean()),
-        moments.texture(frame.mosaic, fair, places).spread,
+        moments.texture(leveled, fair, places).spread,
         clipped / every.size,
         float(every.std()),
     )
@@ -133,7 +137,7 @@ class Ceiling(NamedTuple):
 def ceiling(
     flats: Sequence[Flat], color: str, first: Frame, black: NDArray[np.float64], recipe: PhotonTransfer
 ) -> Ceiling:
-    """The white level if flats reach it; else the brightest flat's mean, if its variance has collapsed."""
+    """The white level if flats reach it; else the brightest flat's mean, if its variance is far below the largest."""
     places = [place for place in first.places if place.color == color]
     white = math.fsum(top(first, place) - place.level(black) for place in places) / len(places)
     seen = sorted((flat.colors[color] for flat in flats), key=lambda one: one.mean)

@@ -96,7 +96,7 @@ def halves(frames: Frames, recipe: Recipe) -> Halves:
     parts = Running((shape[0], shape[1])), Running((shape[0], shape[1]))
     for index, frame in enumerate(frames):
         check_not_cut(frame)
-        parts[index >= half(len(frames))].add(frame.mosaic)
+        parts[index >= half(len(frames))].add(frames.leveled(frame))
     places = frames.first.places
     whole = parts[0].joined(parts[1]) if parts[1].count else parts[0]
     if len(frames) < recipe.mask_darks:

@@ -118,7 +118,7 @@ def of_pairs(
     stacks = _Stacks(lit.first, black)
     points: dict[str, list[Point]] = {color: [] for color in ceilings}
     for one, other in (couple for group in groups for couple in couples(group)):
-        a, b = lit[one.index].mosaic, lit[other.index].mosaic
+        a, b = (lit.leveled(lit[flat.index]) for flat in (one, other))
         for color, ceiling in ceilings.items():
             pair = moments.pair(a, b, fair, stacks.places[color], black=black)
             fits = all(levels.fits(flat.colors[color], ceiling, recipe) for flat in (one, other))
@@ -147,7 +147,7 @@ def of_series(
         for color, seen in flat.colors.items():
             points[color].append(_single(seen, color in used))
         if used:
-            mosaic = lit[flat.index].mosaic
+            mosaic = lit.leveled(lit[flat.index])
             for color in used:
                 stacks.add(turn % 2, mosaic, color)
     return Points(points, stacks.shared(fair))

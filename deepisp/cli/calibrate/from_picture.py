@@ -33,12 +33,15 @@ def from_picture(
     noise. Flats and darks say more (photon-transfer).
     """
     from deepisp import batch
+    from deepisp.calibrate import profile_file
     from deepisp.develop import noise_source
     from deepisp.raw.read import read
 
     limits, known = options.limits_of(given), batch.loaded(layout)
     try:
         image = read(raw, limits=limits, layout=known)
+        if output is not None:
+            profile_file.check(output, image.exif.iso, image.colors, is_picture=True)
         found = noise_source.of_picture(image)
     except Exception as error:
         return outcome.gave_up(error, raw, debug=debug)

@@ -87,6 +87,8 @@ def photon_transfer(
 
     from deepisp import batch
     from deepisp.calibrate import photon_transfer as measurement
+    from deepisp.calibrate import profile_file
+    from deepisp.calibrate.frames import Frames
     from deepisp.calibrate.recipe import PhotonTransfer, shipped_recipe
 
     if output is None and not as_json:
@@ -96,6 +98,9 @@ def photon_transfer(
         recipe = recipe.model_copy(update={"window": window})
     known, limits = batch.loaded(layout), options.limits_of(given)
     try:
+        if output is not None and output.exists():
+            first = Frames(flats[:1], purpose=measurement.PURPOSE, layout=known, limits=limits).first
+            profile_file.check(output, iso or first.iso, first.colors)
         result = measurement.measure(flats, darks, layout=known, limits=limits, recipe=recipe)
     except Exception as error:
         return outcome.gave_up(error, debug=debug)

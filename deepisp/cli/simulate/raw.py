@@ -108,18 +108,19 @@ def raw(
                 return outcome.UNREADY
             continue
         if not quiet:
-            _tell(job, written)
+            _tell(job, written, truth)
     if not jobs:
         say.error(picture[0], _NO_PICTURE)
     matched = sum(not isinstance(job.problem, FileNotFoundError) for job in jobs)
     return outcome.code(failed=failed, total=len(jobs), matched=matched)
 
 
-def _tell(job: Job, written: list[Path]) -> None:
-    for path in written:
-        say.data(f"{say.one_line(job.source)} -> {say.one_line(path)}")
-    if not written:
-        say.note(f"{job.target} is kept (use --on-exists overwrite)")
+def _tell(job: Job, written: list[Path], truth: bool) -> None:
+    for path in _targets(job, truth):
+        if path in written:
+            say.data(f"{say.one_line(job.source)} -> {say.one_line(path)}")
+        else:
+            say.note(f"{say.one_line(path)} is kept (use --on-exists overwrite)")
 
 
 def _planned(given: Sequence[str], output: str, truth: bool) -> list[Job]:
@@ -165,16 +166,22 @@ def _truth_of(target: Path) -> Path:
     return target.with_name(f"{target.stem}.truth.dng")
 
 
+def _targets(job: Job, truth: bool) -> list[Path]:
+    """What one picture becomes; the truth comes first, so that a run that was cut short leaves no raw without it."""
+    return [_truth_of(job.target), job.target] if truth else [job.target]
+
+
 def _written(job: Job, asked: _Asked, on_exists: str, truth: bool) -> list[Path]:
-    """The files that were written for one picture; none if they were there and are kept."""
+    """The files that were written for one picture: with "skip" those that were missing, which may be none."""
     if job.problem is not None:
         raise job.problem
-    # The truth comes first: where there is a raw file, its truth is there too.
-    targets = [_truth_of(job.target), job.target][not truth :]
+    targets = _targets(job, truth)
     existing = [path for path in targets if os.path.lexists(path)]
     if existing and on_exists == "error":
         raise FileExistsError(errno.EEXIST, f"{existing[0]} exists already")
-    if existing and on_exists == "skip":
+    if on_exists == "skip":
+        targets = [path for path in targets if path not in existing]
+    if not targets:
         return []
     made = _made(job.source, asked)
     from deepisp.picture.dng import write_dng
