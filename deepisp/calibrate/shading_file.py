@@ -4,16 +4,22 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from deepisp.develop.shading_map import Shading
+from deepisp.develop.shading_map import Shading, load
 from deepisp.picture import atomic
 
 
 def write(shading: Shading, path: Path) -> None:
-    """A map to a file, whole or not at all; one that is there is replaced.
+    """A map to a file, whole or not at all; a map that is there is replaced, nothing else is.
 
     Raises:
+        ValueError: what is there is no map of lens shading, as a sensor file.
         OSError: it cannot be written; then what was there is untouched.
     """
+    if path.exists():
+        try:
+            load(path)
+        except ValueError as error:
+            raise ValueError(f"{path} is no map of lens shading; write the map to another file") from error
     atomic.commit(path, text(shading).encode())
 
 

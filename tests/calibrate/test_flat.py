@@ -273,3 +273,12 @@ def test_a_map_that_is_none_is_a_wrong_setting(tmp_path):
         ValueError, match="No such file or directory; give the file that deepisp calibrate flat"
     ):
         deepisp.Settings(shading=str(tmp_path / "none.toml"))
+
+
+def test_a_sensor_file_is_not_replaced_by_a_map(shading, tmp_path):
+    (tmp_path / "camera.toml").write_text('maker = "Acme"\nmodels = ["One"]\n')
+    with pytest.raises(
+        ValueError, match=r"camera\.toml is no map of lens shading; write the map to another file"
+    ):
+        shading_file.write(shading, tmp_path / "camera.toml")
+    assert (tmp_path / "camera.toml").read_text().startswith("maker")

@@ -48,19 +48,21 @@ def test_flats_and_darks_become_a_sensor_file(folder: Path, deepisp: Call, tmp_p
         "-o", output, "--iso", 800,
     )  # fmt: skip
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == f"{output}, {tmp_path / 'one-photon-transfer.png'}\n"
-    assert (tmp_path / "one-photon-transfer.png").read_bytes().startswith(b"\x89PNG")
+    assert result.stdout == f"{output}, {tmp_path / 'one-iso800-photon-transfer.png'}\n"
+    assert (tmp_path / "one-iso800-photon-transfer.png").read_bytes().startswith(b"\x89PNG")
     entry = profile.load(output).entry(800, "G")
     assert entry.gain == pytest.approx(1.5, rel=0.1)
     assert entry.full_well_e == pytest.approx(SENSOR.levels / 1.5, rel=0.1)
     assert profile.load(output).models == ("One",)
     again = deepisp("calibrate", "dark", *files(folder, "dark"), "-o", output, "--iso", 800, "--json")
     assert again.exit_code == 0
-    assert again.stderr == f"{output}, {tmp_path / 'one-dark.npz'}, {tmp_path / 'one-dark.png'}\n"
+    assert (
+        again.stderr == f"{output}, {tmp_path / 'one-iso800-dark.npz'}, {tmp_path / 'one-iso800-dark.png'}\n"
+    )
     told = json.loads(again.stdout)
     assert told["planes"][1]["read_std_e"] == pytest.approx(4, rel=0.15)  # by the gain that the file holds
-    assert profile.load(output).darks[0].maps == "one-dark.npz"
-    with np.load(tmp_path / "one-dark.npz") as maps:
+    assert profile.load(output).darks[0].maps == "one-iso800-dark.npz"
+    with np.load(tmp_path / "one-iso800-dark.npz") as maps:
         assert maps["rows"].shape == (64,)
 
 

@@ -36,8 +36,8 @@ def dark(
 ) -> int:
     """Black level, shading, row and column noise, hot photosites and dark current, from dark frames of one ISO.
 
-    calibration/dark.toml says what to shoot. With -o the figures go into a sensor file, and maps (-dark.npz) and a
-    plot (-dark.png) beside it; if the file knows the gain at this ISO, electrons are told too.
+    calibration/dark.toml says what to shoot. With -o the figures go into a sensor file, and maps (-isoN-dark.npz) and a
+    plot (-isoN-dark.png) beside it; if the file knows the gain at this ISO, electrons are told too.
     """
     from deepisp import batch
     from deepisp.calibrate import dark as measurement
@@ -80,11 +80,11 @@ def _write(output: Path, result: Any, maker: str, model: str) -> str:
     """What was written, on one line."""
     from deepisp.calibrate import dark as measurement
     from deepisp.calibrate import dark_maps, noise_report, profile_file
-    from deepisp.cli.calibrate.photon_transfer import camera
+    from deepisp.cli.calibrate.photon_transfer import beside, camera
 
     first = result.first
     maker, model = maker or first.maker, model or first.model
-    maps, picture = (output.with_name(f"{output.stem}-dark{ending}") for ending in (".npz", ".png"))
+    maps, picture = (beside(output, first.iso, f"dark.{ending}") for ending in ("npz", "png"))
     dark_maps.save(maps, result)
     told = measurement.table(result, maps=maps.name)
     profile_file.update(

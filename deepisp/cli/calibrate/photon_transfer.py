@@ -81,7 +81,7 @@ def photon_transfer(
     """Gain, read noise, full well and fixed pattern of a sensor, from flats and darks of one ISO.
 
     Two flats at each of a dozen levels up to white, and 16 darks: calibration/photon-transfer.toml says how. With -o
-    the figures go into a sensor file, and a plot (-photon-transfer.png) beside it.
+    the figures go into a sensor file, and a plot (-isoN-photon-transfer.png) beside it.
     """
     from dataclasses import replace
 
@@ -125,9 +125,15 @@ def _write(output: Path, result: Any, maker: str, model: str) -> str:
     profile_file.update(
         output, lambda known: profile_file.with_photon_transfer(known, result), maker=maker, model=model
     )
-    picture = output.with_name(f"{output.stem}-photon-transfer.png")
+    picture = beside(output, first.iso, "photon-transfer.png")
     noise_report.photon_transfer(picture, result, title=camera(maker, model, first.iso))
     return say.one_line(f"{output}, {picture}")
+
+
+def beside(output: Path, iso: float | None, ending: str) -> Path:
+    """The name of a file beside a sensor file that holds one ISO: another ISO does not replace it."""
+    at = "" if iso is None else f"-iso{iso:g}"
+    return output.with_name(f"{output.stem}{at}-{ending}")
 
 
 def camera(maker: str, model: str, iso: float | None) -> str:
