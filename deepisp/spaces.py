@@ -84,9 +84,9 @@ CURVES: dict[Transfer, Curve] = {
 
 def encode(linear: Floats, transfer: Transfer) -> Floats:
     """The stored numbers of `linear` light: same shape and dtype, not clipped."""
-    curve, light = CURVES[transfer], np.abs(linear)
     if transfer == "linear":
         return linear
+    curve, light = CURVES[transfer], np.abs(linear)
     upper = (1 + curve.offset) * light ** (1 / curve.gamma) - curve.offset
     stored = np.where(light <= curve.toe / curve.slope, light * curve.slope, upper)
     signed: Floats = np.copysign(stored, linear).astype(linear.dtype)
@@ -95,9 +95,9 @@ def encode(linear: Floats, transfer: Transfer) -> Floats:
 
 def decode(encoded: Floats, transfer: Transfer) -> Floats:
     """The light of `encoded` numbers, the twin of `encode`."""
-    curve, stored = CURVES[transfer], np.abs(encoded)
     if transfer == "linear":
         return encoded
+    curve, stored = CURVES[transfer], np.abs(encoded)
     upper = ((stored + curve.offset) / (1 + curve.offset)) ** curve.gamma
     light = np.where(stored <= curve.toe, stored / curve.slope, upper)
     signed: Floats = np.copysign(light, encoded).astype(encoded.dtype)

@@ -3,9 +3,20 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
+
+
+def save_dng(path: Path, *, height: int = 32, width: int = 256, seed: int = 1) -> Path:
+    """A small raw file: a simulated camera sees random colors; another seed is another picture."""
+    from deepisp.cli.demo import simulate
+    from deepisp.picture.dng import write_dng
+
+    photograph = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
+    write_dng(simulate(photograph, seed=seed), path)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -16,12 +16,11 @@ from PIL import Image
 import deepisp
 from deepisp.cli import develop as verb
 from deepisp.cli import outcome
-from deepisp.cli.demo import simulate
 from deepisp.picture.dng import write_dng
 from deepisp.sensor import profile
 from tests.calibrate import charted
 from tests.calibrate.simulated import SENSOR, shoot
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, save_dng
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```([\w ]+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
@@ -35,12 +34,11 @@ LAYOUT = [text for language, text in BLOCKS if language == "toml"]
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the files that the README speaks of: photo.dng, photos/, scan.raw with scan.toml."""
-    rng = np.random.default_rng(1)
     (tmp_path / "photos" / "more").mkdir(parents=True)
     for seed, name in enumerate(("photo.dng", "photos/a.dng", "photos/more/b.dng")):
-        write_dng(simulate(rng.integers(0, 256, (64, 96, 3), np.uint8), seed=seed), tmp_path / name)
+        save_dng(tmp_path / name, height=64, width=96, seed=seed)
     (tmp_path / "scan.toml").write_text(LAYOUT[0])
-    scan = rng.integers(600, 16384, (512, 768), dtype="<u2")
+    scan = np.random.default_rng(1).integers(600, 16384, (512, 768), dtype="<u2")
     (tmp_path / "scan.raw").write_bytes(scan.tobytes())
     return tmp_path
 

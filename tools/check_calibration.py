@@ -11,13 +11,15 @@ import argparse
 import math
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
 from deepisp import shipped
 from deepisp.calibrate import photon_transfer
+from deepisp.data.camera import sensor_of
+from deepisp.raw import saturation
 from deepisp.raw.image import Exif, RawImage
 from deepisp.sensor import profile
 from deepisp.sensor.exposure import Sensor
@@ -29,7 +31,8 @@ CAMERAS = {
 }
 PRNU, DARK_S = 0.006, 0.02
 LIGHT = {"R": 0.7, "G": 1.0, "B": 0.8}  # of gray
-GOALS = {"gain": 0.03, "read_std_e": 0.05, "row_std_e": 0.10, "prnu": 0.10}
+GOALS = {"gain": 0.03, "read_std_e": 0.05, "row_std_e": 0.10, "prnu": 0.10, "full_well_e": 0.03}
+BEYOND = (1.2, 1.6)  # of saturation, on top of the even steps: the last with red's corners still below
 
 
 @dataclass(frozen=True)
@@ -49,16 +52,12 @@ def camera(name: str, iso: float) -> Sensor:
     """A sensor of a shipped profile, with every source on."""
     sensor = profile.load(shipped.folder("sensors") / f"{name}.toml")
     entry, levels = sensor.entry(iso), sensor.levels
-    assert entry.gain is not None
-    assert entry.read_std is not None
     assert levels is not None
-    read = math.sqrt(entry.read_std**2 - 1 / 12) / entry.gain  # the file's holds quantization
-    row = (entry.row_std_dn or 0.1 * entry.read_std) / entry.gain
-    span = (levels.white_level - levels.black_level) / entry.gain
-    return Sensor(
-        gain=entry.gain, black_level=levels.black_level, white_level=levels.white_level,
-        full_well_e=0.97 * span if iso == 100 else math.inf, read_std_e=read,
-        tukey_lambda=entry.tukey_lambda or -0.15, row_std_e=row, column_std_e=row / 2,
+    known = sensor_of(entry, levels.black_level, levels.white_level)
+    read, row = known.read_std_e, known.row_std_e or 0.1 * entry.read_std / entry.gain
+    return replace(
+        known, full_well_e=0.97 * known.levels / known.gain if iso == 100 else math.inf,
+        tukey_lambda=known.tukey_lambda or -0.15, row_std_e=row, column_std_e=row / 2,
         dark_current_e=0.2, prnu=PRNU, dsnu_e=0.3 * read, hot_fraction=1e-3, hot_current_e=5000.0 * read,
         telegraph_fraction=1e-3, telegraph_e=20 * read, bias=((0.0, 0.37), (-0.22, 0.4)),
     )  # fmt: skip
@@ -76,7 +75,10 @@ def truth(sensor: Sensor) -> Truth:
 def shoot(
     sensor: Sensor, *, seed: int, size: int, pairs: bool, darks: int = 16, cfa: str = "RGGB", levels: int = 16
 ) -> tuple[list[RawImage], list[RawImage]]:
-    """Flats at even steps up to saturation of the brightest color, and darks."""
+    """Flats at even steps up to saturation of the brightest color and beyond, and darks; as `read` gives them.
+
+    At ISO 100 the photosites are full below the white level, and shading keeps the corners of the others from it.
+    """
     generator = torch.Generator().manual_seed(1000 + seed)
     pattern = sensor.pattern(size, size, seed=seed)
     side = math.isqrt(len(cfa))
@@ -90,12 +92,12 @@ def shoot(
         electrons = (light * full * tint * shade)[None, None]
         dn = sensor.expose(electrons, pattern=pattern, exposure_s=DARK_S, generator=generator)
         level = np.full((side, side), sensor.black_level)
-        return RawImage(
+        return saturation.find(RawImage(
             mosaic=dn[0, 0].numpy().astype(np.uint16), cfa=cfa, black_level=level,
             white_level=np.full_like(level, sensor.white_level), exif=Exif(iso=100, exposure_s=DARK_S), maker="x",
-        )  # fmt: skip
+        ))  # fmt: skip
 
-    steps = [step / levels for step in range(1, levels + 1)]
+    steps = [*(step / levels for step in range(1, levels + 1)), *BEYOND]
     flats = [frame(light) for light in steps for _ in range(1 + pairs)]
     return flats, [frame(0.0) for _ in range(darks)]
 

@@ -59,7 +59,7 @@ def methods(owner: type) -> Iterator[str]:
     for name, value in sorted(vars(owner).items()):
         if not name.startswith("_") and isinstance(value, property):
             yield name
-        elif not name.startswith("_") and inspect.isfunction(value):
+        elif not name.startswith(("_", "model_")) and inspect.isfunction(value):  # model_: pydantic's own
             yield name + parameters(value)
 
 

@@ -6,12 +6,12 @@ import itertools
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from deepisp.picture import origin
 from deepisp.picture.formats import FORMATS
-from deepisp.picture.origin import settings_digest
 from deepisp.picture.safety import RAW_SUFFIXES
 
 # What a folder is searched for; a file that is named itself is always tried.
@@ -48,7 +48,13 @@ class Job(NamedTuple):
     problem: OSError | None = None
 
 
-def gather(paths: Iterable[StrPath], *, recursive: bool = False, is_described: bool = False) -> list[Source]:
+def gather(
+    paths: Iterable[StrPath],
+    *,
+    recursive: bool = False,
+    is_described: bool = False,
+    suffixes: Container[str] | None = None,
+) -> list[Source]:
     """The raw files among `paths`, each once, in the order given; those of a folder by name.
 
     Args:
@@ -56,26 +62,33 @@ def gather(paths: Iterable[StrPath], *, recursive: bool = False, is_described: b
         recursive: also take subfolders, which are kept below the output folder.
         is_described: a layout is given: of folders, also take what may be bare sensor values. Without one, those that
             have a layout beside them are taken. What deepisp itself has developed is not.
+        suffixes: of the files that are taken of folders, lower case; in place of those of raw files.
     """
     found = dict[str, Source]()
+
+    def is_wanted(path: Path) -> bool:
+        if suffixes is None:
+            return _is_wanted(path, is_described)
+        return not _is_junk(path.name) and path.suffix.lower() in suffixes
+
     for given in paths:
-        for source in _sources(os.fspath(given), recursive, is_described):
+        for source in _sources(os.fspath(given), recursive, is_wanted):
             found.setdefault(os.path.abspath(source.path), source)
     return list(found.values())
 
 
-def _sources(given: str, recursive: bool, is_described: bool) -> Iterator[Source]:
+def _sources(given: str, recursive: bool, is_wanted: Callable[[Path], bool]) -> Iterator[Source]:
     path = Path(given)
     if not given or not os.path.lexists(path):
         yield Source(path, problem=FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), given))
     elif path.is_dir():
-        yield from _inside(path, Path(), recursive, is_described)
+        yield from _inside(path, Path(), recursive, is_wanted)
     else:
         yield Source(path)
 
 
-def _inside(folder: Path, kept: Path, recursive: bool, is_described: bool) -> Iterator[Source]:
-    """Raw files of a folder, then those of its subfolders. Links to folders are not followed: they may circle."""
+def _inside(folder: Path, kept: Path, recursive: bool, is_wanted: Callable[[Path], bool]) -> Iterator[Source]:
+    """Wanted files of a folder, then those of its subfolders. Links to folders are not followed: they may circle."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entries, key=lambda entry: entry.name)
@@ -83,11 +96,11 @@ def _inside(folder: Path, kept: Path, recursive: bool, is_described: bool) -> It
         yield Source(folder, kept, error)
         return
     for entry in names:
-        if _is_wanted(folder / entry.name, is_described) and entry.is_file():
+        if is_wanted(folder / entry.name) and entry.is_file():
             yield Source(folder / entry.name, kept)
     for entry in names:
         if recursive and _is_subfolder(entry):
-            yield from _inside(folder / entry.name, kept / entry.name, recursive, is_described)
+            yield from _inside(folder / entry.name, kept / entry.name, recursive, is_wanted)
 
 
 def _is_wanted(path: Path, is_described: bool) -> bool:
@@ -96,7 +109,7 @@ def _is_wanted(path: Path, is_described: bool) -> bool:
         return False
     if suffix in SEARCHED_SUFFIXES:
         return True
-    return (is_described or _has_layout(path)) and settings_digest(path) is None
+    return (is_described or _has_layout(path)) and not origin.of(path).settings
 
 
 def _has_layout(path: Path) -> bool:

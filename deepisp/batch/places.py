@@ -27,9 +27,8 @@ from deepisp.picture.whole import is_whole
 OnExists = Literal["skip", "overwrite", "rename", "error"]
 _Sight = Literal["nothing", "own", "other", "unknown"]
 
-_SAMPLE = (
-    1 << 16
-)  # bytes of a raw file, at its start, middle and end: its tags, and light that has noise of its own
+# Bytes of a raw file, at its start, middle and end: its tags, and light that has noise of its own.
+_SAMPLE = 1 << 16
 
 
 class Place(NamedTuple):

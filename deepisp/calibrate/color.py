@@ -89,7 +89,8 @@ def measure(
             the chart's grays, or else D50, with a warning.
 
     Raises:
-        ValueError: the file's colors are not R, G and B; the corners do not fit; too many patches are clipped or dark.
+        ValueError: the file's colors are not R, G and B; the corners do not fit; too many patches are clipped or dark;
+            what is seen is not the chart.
     """
     target, reference = chart.target(chart_name), chart.reference(chart_name, edition)
     samples = patches.sample(raw, target, corners)
@@ -104,6 +105,8 @@ def measure(
         if degree == 1
         else fit(balanced[used], reference.xyz[used], degree=degree, ridge=target.fit.ridge)
     )
+    delta_e = errors(chosen, balanced, reference.xyz)
+    _check_likely(float(delta_e[used].mean()), target)
     folds, left_out = _cross_validated(samples.signal, reference, used, degree, target.fit)
     white, said = _light(raw, neutral, light)
     if degree > 1:
@@ -120,11 +123,21 @@ def measure(
         linear=linear,
         fit=chosen,
         before=_before(raw, balanced, neutral, reference),
-        delta_e=errors(chosen, balanced, reference.xyz),
+        delta_e=delta_e,
         left_out=left_out,
         folds=folds,
         warnings=(*patches.doubts(raw), *warnings, *said),
     )
+
+
+def _check_likely(delta_e: float, target: chart.Target) -> None:
+    """Colors that no fit brings to the chart's are not the chart's."""
+    if delta_e > target.fit.unlikely:
+        raise ValueError(
+            f"the {target.name} is off by {delta_e:.1f} CIEDE2000 on average after the fit, above "
+            f"{target.fit.unlikely:g} no chart is in place; check the corners' order: clockwise, "
+            f"{', '.join(target.corners)}; and --chart"
+        )
 
 
 def calibration(linear: Fit, neutral: Array, white_xy: Chromaticity) -> ColorCalibration:

@@ -1,6 +1,5 @@
 """What a fit to a chart does, to look at: patches before, after and as they are, and how far off each is."""
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp import spaces
+from deepisp.calibrate import plot
 from deepisp.calibrate.charts import chart
 from deepisp.calibrate.charts.color_fit import WHITE
 from deepisp.calibrate.color import Measured
-from deepisp.picture import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,21 +28,13 @@ def color(path: Path, measured: Measured, *, title: str = "") -> None:
     Raises:
         OSError: it cannot be written.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     target = chart.target(measured.chart)
     count = len(measured.delta_e)
-    figure = Figure(figsize=(11.0, 9.5), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = plot.figure(11.0, 9.5)
     grid = figure.add_gridspec(2, 1, height_ratios=(3.2, 2))
     _patches(figure.add_subplot(grid[0]), measured, target)
     _bars(figure.add_subplot(grid[1]), measured, names=count <= 40)
-    if title:
-        figure.suptitle(title)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    atomic.commit(path, stream.getbuffer())
+    plot.save(path, figure, title=title)
 
 
 def _patches(axis: "Axes", measured: Measured, target: chart.Target) -> None:

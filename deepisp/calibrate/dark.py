@@ -7,18 +7,19 @@ What stays in place, photosite by photosite: dark_maps.py.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.calibrate import alike
 from deepisp.calibrate.frames import Frame, Frames, Source
 from deepisp.calibrate.noise import floor as dark_floor
-from deepisp.calibrate.noise import tails
+from deepisp.calibrate.noise import light, moments, tails
 from deepisp.calibrate.noise.floor import Floor
 from deepisp.calibrate.noise.masks import Mask, half
 from deepisp.calibrate.noise.moments import Deviation
-from deepisp.calibrate.noise.quantization import step_of
 from deepisp.calibrate.recipe import Dark, shipped_recipe
 from deepisp.raw.layout import Layout
 from deepisp.raw.limits import Limits
@@ -31,26 +32,11 @@ DRAWN = 1_000_000  # photosites of a color of these frames: 60 million as float6
 
 @dataclass(frozen=True)
 class DarkPlane:
-    """What was measured of one color. None is unknown.
+    """What was measured of one color, as `DarkEntry` (sensor/darks.py) defines it, and more. None is unknown.
 
-    Standard errors: `read_std_dn_error`, `row_std_dn_error`, `column_std_dn_error`, `dsnu_dn_error`,
-    `dark_current_dn_s_error`.
-
-    Attributes:
-        color: its letter.
-        black_level: mean, DN.
-        read_std_dn: noise over time of single photosites, quantization included, rows and columns not.
-        tukey_lambda: shape of the Tukey lambda distribution that fits it; None where rounding hides the shape.
-        tukey_scale_dn: its scale.
-        row_std_dn: noise that a row shares.
-        column_std_dn: noise that a column shares.
-        dsnu_dn: deviation of the photosites' offsets, shading and odd ones left out.
-        dark_current_dn_s: DN per second; None with one exposure time.
-        gain: DN per electron that was given, for what follows in electrons.
-        read_std_e: read noise without quantization.
-        row_std_e: row noise.
-        dsnu_e: offsets.
-        dark_current_e_s: electrons per second.
+    `tukey_lambda` and `tukey_scale_dn` are None where rounding hides the shape; `dsnu_dn` is without shading and odd
+    photosites; `*_error` are standard errors. With `gain`, the DN per electron that was given, `*_e` are electrons:
+    the same figures, `read_std_e` without quantization.
     """
 
     color: str
@@ -87,6 +73,7 @@ class DarkResult:
         telegraph: (H, W) photosites with telegraph noise, or None with too few frames to tell.
         values: per color, noise of at most `DRAWN` photosites in DN, for a histogram.
         shading_blocks: of dark shading, along the longer side.
+        notes: one line each; what could not be checked.
     """
 
     planes: tuple[DarkPlane, ...]
@@ -97,6 +84,7 @@ class DarkResult:
     telegraph: Mask | None
     values: dict[str, Array]
     shading_blocks: int
+    notes: tuple[str, ...] = ()
 
 
 def measure(
@@ -117,22 +105,30 @@ def measure(
         recipe: settings; those of calibration/dark.toml if left out.
 
     Raises:
-        ValueError: too few frames of one exposure time, frames that differ in size, CFA, ISO, camera or levels, or
-            noise that is cut off at DN 0; names the frame. Whatever `deepisp.read` raises.
+        ValueError: too few frames of one exposure time; frames that differ in size, CFA, ISO, camera or levels, or
+            that are given twice; light in one, no noise, or noise that is cut off at DN 0. Names the frame. Whatever
+            `deepisp.read` raises.
     """
     recipe = recipe or shipped_recipe(Dark)
-    every = Frames(
-        darks, purpose=PURPOSE, layout=layout, limits=limits, fewest=recipe.fewest_darks, kind="dark"
+    frames = partial(
+        Frames,
+        layout=layout,
+        limits=limits,
+        fewest=recipe.fewest_darks,
+        kind="dark",
+        smallest=recipe.fewest_cells,
     )
-    times = [frame.exposure_s for frame in every]
+    every = frames(darks, purpose=PURPOSE)
+    glimpses = [light.glimpse(frame, every.leveled(frame), every.first) for frame in every]
+    light.check_darks(glimpses)
+    times = [one.exposure_s for one in glimpses]
     exposure_s = max(dict.fromkeys(times), key=lambda time: (times.count(time), -(time or 0.0)))
-    main = Frames(
+    main = frames(
         [source for source, time in zip(darks, times, strict=True) if time == exposure_s],
-        purpose=f"{PURPOSE} at one exposure time", layout=layout, limits=limits, fewest=recipe.fewest_darks,
-        kind="dark", first=every.first,
+        purpose=f"{PURPOSE} at one exposure time", first=every.first,
     )  # fmt: skip
-    floor = dark_floor.measure(main, recipe, step_of(every[0].mosaic))
-    currents = _currents(every, times, floor)
+    floor = dark_floor.measure(main, recipe, every.step, are_dark=True)
+    currents = _currents(every, times, exposure_s, floor)
     values = _noise(main, floor)
     planes = tuple(
         _plane(color, floor, values[color], currents[color], (gains or {}).get(color), recipe)
@@ -140,8 +136,9 @@ def measure(
     )
     telegraph = floor.odd.telegraph if len(main) >= recipe.mask_darks else None
     return DarkResult(
-        planes, every.first, floor, exposure_s, floor.odd.hot, telegraph, values, recipe.shading_blocks
-    )
+        planes, every.first, floor, exposure_s, floor.odd.hot, telegraph, values, recipe.shading_blocks,
+        alike.notes(every.first),
+    )  # fmt: skip
 
 
 def _plane(
@@ -171,19 +168,24 @@ def _plane(
     )  # fmt: skip
 
 
-def _currents(frames: Frames, times: list[float | None], floor: Floor) -> dict[str, Deviation]:
-    """Slope of the mean over exposure time, and its standard error from the frames' scatter; NaN with one time."""
-    known = {time for time in times if time is not None}
-    if len(known) < 2 or None in times:
+def _currents(
+    frames: Frames, times: list[float | None], measured_s: float | None, floor: Floor
+) -> dict[str, Deviation]:
+    """Slope of the mean over exposure time, and its standard error from the frames' scatter; NaN with one time.
+
+    Frames of the time that was measured are not read again: the floor has their means.
+    """
+    if len(set(times)) < 2 or None in times:
         return dict.fromkeys(floor.colors, Deviation(math.nan, math.nan))
-    means: dict[str, list[float]] = {color: [] for color in floor.colors}
-    for frame in frames:
+    means = {color: list(one.means) for color, one in floor.colors.items()}
+    others = [index for index, time in enumerate(times) if time != measured_s]
+    for index in others:
+        frame = frames[index]
         mosaic = frames.leveled(frame)
         for color, column in means.items():
-            places = [place for place in frame.places if place.color == color]
-            every = [place.of(mosaic)[place.of(floor.fair)] for place in places]
-            column.append(float(np.concatenate(every).mean(dtype=np.float64)))
-    at = np.array(times, np.float64)
+            column.append(dark_floor.mean_of(mosaic, floor.fair, frame.places_of(color)))
+    same = len(next(iter(floor.colors.values())).means)
+    at = np.array([measured_s] * same + [times[index] for index in others], np.float64)
     return {color: _slope(at, np.array(column)) for color, column in means.items()}
 
 
@@ -208,12 +210,9 @@ def _noise(frames: Frames, floor: Floor) -> dict[str, Array]:
         fair = floor.fair_halves[int(index >= half(count))]
         for place in frame.places:
             ok = place.of(fair)
-            values = np.where(ok, place.of(noise), 0.0)
-            for axis in (1, 0):
-                counts = np.maximum(ok.sum(axis=axis, keepdims=True), 1)
-                values = np.where(ok, values - values.sum(axis=axis, keepdims=True) / counts, 0.0)
-            alike = sum(other.color == place.color for other in frame.places)
-            found[place.color].append(_drawn(values[ok], DRAWN // (len(chosen) * alike)))
+            values = moments.without_stripes(place.of(noise), ok)
+            twins = len(frame.places_of(place.color))
+            found[place.color].append(_drawn(values[ok], DRAWN // (len(chosen) * twins)))
     return {color: np.concatenate(pieces) for color, pieces in found.items()}
 
 

@@ -4,15 +4,15 @@ What the map is, and how it comes onto a raw image: develop/shading_map.py.
 """
 
 from collections.abc import Sequence
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field
 
 from deepisp.calibrate.frames import Frame, Frames, Source
+from deepisp.calibrate.recipe import Flat, shipped_recipe
 from deepisp.calibrate.smooth import smooth_gains
 from deepisp.develop.shading_map import Plane, Shading
+from deepisp.raw.layout import Layout
 from deepisp.raw.limits import Limits
 from deepisp.sensor import cfa as cfa_cell
 
@@ -22,50 +22,25 @@ _PURPOSE = "a map of lens shading"
 _NEAR_SATURATION = 0.99  # of the range: noise keeps clipped photosites this close
 
 
-class Recipe(BaseModel, frozen=True, extra="forbid"):
-    """Settings of flats, from calibration/flat.toml."""
-
-    source: str = Field(min_length=8)
-    steps: tuple[str, ...] = Field(min_length=1)
-    nodes: int = Field(ge=4, le=257, description="of the map along the longer side")
-    blocks: int = Field(ge=1, description="medians for each distance of two nodes")
-    smoothness: float = Field(gt=0, description="weight of second differences of the map")
-    outlier: float = Field(gt=0, description="deviations beyond which a block does not count")
-    clipped: float = Field(ge=0, lt=1, description="share of clipped photosites that refuses a frame")
-    darkest: float = Field(gt=0, lt=1, description="mean signal that refuses a frame")
-    steepest: float = Field(gt=1, description="gain that no lens needs")
-
-
-@cache
-def recipe() -> Recipe:
-    """The recipe that the project ships.
-
-    >>> recipe().nodes
-    32
-    """
-    import tomllib
-
-    from deepisp import shipped
-
-    path = shipped.folder("calibration") / "flat.toml"
-    return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-
-
-def measure(sources: Sequence[Source], *, limits: Limits | None = None) -> Shading:
+def measure(
+    sources: Sequence[Source], *, layout: Layout | None = None, limits: Limits | None = None
+) -> Shading:
     """The map that flats give, one frame in memory at a time.
 
     Args:
-        sources: paths or `RawImage`s: one camera, one lens at one focal length and aperture.
+        sources: paths, `RawImage`s, or arrays that `layout` describes: one camera, one lens at one focal length and
+            aperture.
+        layout: what bare sensor values mean.
         limits: what reading a file may cost.
 
     Raises:
         ValueError: no frames; one is already demosaiced, clipped, too dark or unlike the first. Names the frame.
     """
-    settings = recipe()
+    settings = shipped_recipe(Flat)
     light: list[Array] = []
     if not sources:
         raise ValueError(f"{_PURPOSE} needs flats, got none; calibration/flat.toml says what to shoot")
-    frames = Frames(sources, purpose=_PURPOSE, limits=limits)
+    frames = Frames(sources, purpose=_PURPOSE, layout=layout, limits=limits)
     for frame in frames:
         _check(frame, settings, frames.first)
         blocks, middles = _blocks(frame, settings)
@@ -78,7 +53,7 @@ def measure(sources: Sequence[Source], *, limits: Limits | None = None) -> Shadi
         gains = smooth_gains(one, own_middles, nodes, settings.smoothness, settings.outlier)
         if gains.max() > settings.steepest:
             raise ValueError(
-                f"{frame.name}: gains up to {gains.max():.1f} would be needed, {settings.steepest:g} is the most of "
+                f"the mean of these flats needs gains up to {gains.max():.1f}, {settings.steepest:g} is the most of "
                 "any lens; flats show an even light and nothing else"
             )
         planes.append(Plane(color, positions, gains))
@@ -98,13 +73,13 @@ def _groups(cfa: str) -> list[tuple[str, tuple[tuple[int, int], ...]]]:
     return [(color, tuple(at for at in positions if cell[at] == color)) for color in cfa_cell.colors(cfa)]
 
 
-def _nodes(shape: tuple[int, int], settings: Recipe) -> tuple[int, int]:
+def _nodes(shape: tuple[int, int], settings: Flat) -> tuple[int, int]:
     longer = max(shape)
     rows, columns = (max(4, round(settings.nodes * size / longer)) for size in shape)
     return rows, columns
 
 
-def _check(frame: Frame, settings: Recipe, first: Frame) -> None:
+def _check(frame: Frame, settings: Flat, first: Frame) -> None:
     """A ValueError that names the frame, if it is clipped, too dark, or taken through other optics."""
     optics = zip(("lens", "focal length", "aperture"), frame.optics, first.optics, strict=True)
     for what, one, other in optics:
@@ -129,7 +104,7 @@ def _check(frame: Frame, settings: Recipe, first: Frame) -> None:
             )
 
 
-def _blocks(frame: Frame, settings: Recipe) -> tuple[Array, tuple[Array, Array]]:
+def _blocks(frame: Frame, settings: Flat) -> tuple[Array, tuple[Array, Array]]:
     """Light of blocks, (groups, rows, columns), each group's mean is 1; and their middles, fractions of the area."""
     side, shape = cfa_cell.side(frame.cfa), _shape(frame)
     wanted = [(count - 1) * settings.blocks for count in _nodes(shape, settings)]

@@ -8,16 +8,18 @@
 A frame is its active area: rows, columns, cell and levels count from there.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.calibrate import alike
+from deepisp.calibrate.noise.quantization import step_of
 from deepisp.develop.shading_map import Optics, optics_of
 from deepisp.raw.image import Exif, RawImage
 from deepisp.raw.layout import Layout
@@ -26,7 +28,6 @@ from deepisp.raw.read import read
 from deepisp.sensor import cfa as cfa_cell
 
 Source = str | os.PathLike[str] | RawImage | NDArray[Any]
-BLACK_DRIFT = 0.01  # of the span of levels: cameras that measure black anew in each frame stay far below
 
 
 class Place(NamedTuple):
@@ -58,7 +59,7 @@ class Frame:
     """What a sensor gave, of its active area alone.
 
     Attributes:
-        name: of the file, or "frame 3".
+        name: the path as given, or "frame 3".
         mosaic: (H, W) uint16 or float32, DN.
         cfa: the cell at mosaic[0, 0].
         black_level: DN, a cell from mosaic[0, 0] on.
@@ -91,6 +92,10 @@ class Frame:
             Place(row, column, str(color), len(cell)) for (row, column), color in np.ndenumerate(cell)
         )
 
+    def places_of(self, color: str) -> tuple[Place, ...]:
+        """The positions of one color."""
+        return tuple(place for place in self.places if place.color == color)
+
     @property
     def colors(self) -> str:
         """The letters of the channels, in their order."""
@@ -108,10 +113,11 @@ class Frames:
         fewest: how many there must be.
         kind: what one is called where there are too few: "dark", "flat".
         window: side of the central part that a frame is cut to, of the active area's side; whole cells.
+        smallest: cells that each side of it must have.
 
     Raises:
-        ValueError: fewer than `fewest`. Reading a frame: it is already demosaiced, or of another size, CFA, ISO,
-            camera or levels than the first. Whatever `read` raises.
+        ValueError: fewer than `fewest`. Reading a frame: it is already demosaiced, too small, one that was given
+            before, or of another size, CFA, ISO, camera or levels than the first. Whatever `read` raises.
     """
 
     def __init__(
@@ -125,9 +131,12 @@ class Frames:
         fewest: int = 1,
         kind: str = "frame",
         window: float = 1.0,
+        smallest: int = 1,
     ) -> None:
         self._sources, self._purpose, self._layout = list(sources), purpose, layout
-        self._limits, self._first, self._window = limits, first, window
+        self._limits, self._first, self._window, self._smallest = limits, first, window, smallest
+        self._known: dict[int, bytes] = {}
+        self._step: float | None = None
         if len(self._sources) < fewest:
             named = f" ({self.name(0)})" if self._sources else ""
             raise ValueError(
@@ -144,13 +153,16 @@ class Frames:
         return (self[index] for index in range(len(self)))
 
     def __getitem__(self, index: int) -> Frame:
-        """Read one, and check it against the first."""
+        """Read one, and check it against the first and against those that were read before."""
         frame = self._read(index)
+        if index == 0 and self._step is None:
+            self._step = step_of(frame.mosaic)
         if self._first is None:
             first = frame if index == 0 else self[0]
             # Its pixels are not kept: only shape, type and what the header says.
             self._first = _without_pixels(first)
-        _check_alike(frame, self._first, self._purpose)
+        alike.check(frame, self._first, self._purpose)
+        self._check_new(index, frame)
         return frame
 
     @property
@@ -160,6 +172,14 @@ class Frames:
             self[0]
         assert self._first is not None
         return self._first
+
+    @property
+    def step(self) -> float:
+        """Between two codes of the first of these, DN; 0 for values that are not whole."""
+        if self._step is None:
+            self[0]
+        assert self._step is not None
+        return self._step
 
     def leveled(self, frame: Frame) -> NDArray[Any]:
         """A frame's mosaic on the first one's black: what cameras that measure black anew say of each is taken off."""
@@ -173,11 +193,25 @@ class Frames:
         return mosaic
 
     def name(self, index: int) -> str:
-        """What a frame is called: its file's name, or its number, from 1."""
+        """What a frame is called: its path as it was given, or its number, from 1."""
         source = self._sources[index]
         if isinstance(source, RawImage):
             source = source.path or ""
-        return f"frame {index + 1}" if isinstance(source, np.ndarray) or not source else Path(source).name
+        return f"frame {index + 1}" if isinstance(source, np.ndarray) or not source else os.fspath(source)
+
+    def _check_new(self, index: int, frame: Frame) -> None:
+        """A ValueError that names both, if a frame is another one again: noise is never the same twice."""
+        if index in self._known or alike.is_blank(frame):
+            return
+        digest = hashlib.blake2b(np.ascontiguousarray(frame.mosaic).data, digest_size=16).digest()
+        other = next((at for at, known in self._known.items() if known == digest), None)
+        if other is not None:
+            is_one = self.name(other) == frame.name
+            same = "given twice" if is_one else f"value by value the same as {self.name(other)}"
+            raise ValueError(
+                f"{frame.name}: {same}; {self._purpose} needs frames that are shots of their own"
+            )
+        self._known[index] = digest
 
     def _read(self, index: int) -> Frame:
         source, name = self._sources[index], self.name(index)
@@ -185,7 +219,7 @@ class Frames:
             source = _described(source, self._layout, name)
         elif not isinstance(source, RawImage):
             source = read(source, layout=self._layout, limits=self._limits)
-        return _middle(_frame(name, source), self._window)
+        return _middle(_frame(name, source), self._window, self._smallest)
 
 
 def _described(values: NDArray[Any], layout: Layout | None, name: str) -> RawImage:
@@ -233,53 +267,22 @@ def _frame(name: str, raw: RawImage) -> Frame:
     )
 
 
-def _middle(frame: Frame, window: float) -> Frame:
+def _middle(frame: Frame, window: float, smallest: int) -> Frame:
     """The central part, cut at whole cells so that levels and CFA stay what they are."""
-    if window == 1.0:
-        return frame
     cell = cfa_cell.side(frame.cfa)
     spans = []
     for side in frame.mosaic.shape:
-        kept = max(round(side * window / cell), 1) * cell
-        start = (side - kept) // 2 // cell * cell
-        spans.append(slice(max(start, 0), start + kept))
-    return replace(frame, mosaic=frame.mosaic[spans[0], spans[1]])
+        cells = side // cell if window == 1.0 else round(side * window / cell)
+        if cells < smallest:
+            height, width = frame.mosaic.shape
+            raise ValueError(
+                f"{frame.name}: {cells} cells of the CFA a side are measured, of a frame of {width} x {height}; "
+                f"it takes {smallest} at least, so give larger frames or a larger window"
+            )
+        start = max((side - cells * cell) // 2 // cell * cell, 0)
+        spans.append(slice(start, start + cells * cell))
+    return frame if window == 1.0 else replace(frame, mosaic=frame.mosaic[spans[0], spans[1]])
 
 
 def _without_pixels(frame: Frame) -> Frame:
     return replace(frame, mosaic=np.broadcast_to(np.zeros((), frame.mosaic.dtype), frame.mosaic.shape))
-
-
-def _check_alike(frame: Frame, first: Frame, purpose: str) -> None:
-    """Two frames that can be measured together, or a ValueError that names the second."""
-    rule = f"{purpose} needs one {{}} per run"
-    if frame.mosaic.shape != first.mosaic.shape:
-        (height, width), (wanted_height, wanted_width) = frame.mosaic.shape, first.mosaic.shape
-        raise ValueError(
-            f"{frame.name}: frame is {width} x {height}, the first {wanted_width} x {wanted_height}; "
-            + rule.format("size")
-        )
-    if frame.cfa != first.cfa:
-        raise ValueError(
-            f"{frame.name}: frame has the CFA {frame.cfa}, the first {first.cfa}; " + rule.format("CFA")
-        )
-    if frame.iso is not None and first.iso is not None and frame.iso != first.iso:
-        raise ValueError(
-            f"{frame.name}: frame was taken at ISO {frame.iso:g}, the first at ISO {first.iso:g}; "
-            + rule.format("ISO")
-        )
-    if (frame.maker, frame.model) != (first.maker, first.model):
-        raise ValueError(
-            f"{frame.name}: frame is from a {frame.maker} {frame.model}, the first from a "
-            f"{first.maker} {first.model}; " + rule.format("camera")
-        )
-    span = float((first.white_level - first.black_level).min())
-    for what, one, other, drift in (
-        ("white level", frame.white_level, first.white_level, 0.0),
-        ("black level", frame.black_level, first.black_level, BLACK_DRIFT * span),
-    ):
-        if one.shape != other.shape or (abs(one - other) > drift).any():
-            raise ValueError(
-                f"{frame.name}: frame has the {what} {one.max():g}, the first {other.max():g}; "
-                + rule.format(what)
-            )

@@ -1,17 +1,16 @@
 """Plots of what was measured, as PNG: photon transfer curves with their residuals, and noise in the dark."""
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import norm, tukeylambda
 
+from deepisp.calibrate import plot
 from deepisp.calibrate.dark import DarkResult
 from deepisp.calibrate.noise.curve import Curve
 from deepisp.calibrate.noise.floor import Floor
 from deepisp.calibrate.photon_transfer import PhotonTransferResult
-from deepisp.picture import atomic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,7 +35,7 @@ def photon_transfer(path: Path, result: PhotonTransferResult, *, title: str = ""
         OSError: it cannot be written.
     """
     has_rows = result.floor is not None
-    figure = _figure(11.0 if has_rows else 7.8, 7.5)
+    figure = plot.figure(11.0 if has_rows else 7.8, 7.5)
     grid = figure.add_gridspec(2, 1 + has_rows, height_ratios=(3, 1.3), width_ratios=(2.2, 1)[: 1 + has_rows])
     curve, left = figure.add_subplot(grid[0, 0]), figure.add_subplot(grid[1, 0])
     for one in result.curves:
@@ -62,7 +61,7 @@ def dark(path: Path, result: DarkResult, *, title: str = "") -> None:
         OSError: it cannot be written.
     """
     count = len(result.planes)
-    figure = _figure(4.2 * (count + 1), 4.6)
+    figure = plot.figure(4.2 * (count + 1), 4.6)
     axes = figure.subplots(1, count + 1, squeeze=False)[0]
     for axis, plane in zip(axes, result.planes, strict=False):
         _histogram(axis, result, plane)
@@ -70,23 +69,10 @@ def dark(path: Path, result: DarkResult, *, title: str = "") -> None:
     _finish(path, figure, title)
 
 
-def _figure(width: float, height: float) -> "Figure":
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _finish(path: Path, figure: "Figure", title: str) -> None:
     for axis in figure.axes:
         axis.spines[["top", "right"]].set_visible(False)
-    if title:
-        figure.suptitle(title)
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    atomic.commit(path, stream.getbuffer())
+    plot.save(path, figure, title=title)
 
 
 def _curve(axis: "Axes", left: "Axes", one: Curve) -> None:

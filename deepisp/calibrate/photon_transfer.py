@@ -19,15 +19,16 @@ from statistics import fmean
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.calibrate import alike
 from deepisp.calibrate.frames import Frame, Frames, Source
 from deepisp.calibrate.noise import curve, levels, masks, points
 from deepisp.calibrate.noise import floor as dark_floor
 from deepisp.calibrate.noise.curve import Curve
 from deepisp.calibrate.noise.floor import ColorFloor, Floor
-from deepisp.calibrate.noise.levels import Ceiling, Flat
+from deepisp.calibrate.noise.levels import Series
 from deepisp.calibrate.noise.masks import Mask
 from deepisp.calibrate.noise.moments import Deviation
-from deepisp.calibrate.noise.quantization import step_of
+from deepisp.calibrate.noise.points import Points
 from deepisp.calibrate.recipe import PhotonTransfer, shipped_recipe
 from deepisp.raw.layout import Layout
 from deepisp.raw.limits import Limits
@@ -106,7 +107,7 @@ class PhotonTransferResult:
 
 
 def measure(
-    flats: Sequence[Source],
+    flats: Sequence[Source] | Frames,
     darks: Sequence[Source] = (),
     *,
     layout: Layout | None = None,
@@ -117,90 +118,93 @@ def measure(
 
     Args:
         flats: raw files, raw images, or arrays that `layout` describes, of several levels; two of each, or one.
+            Or the frames that `opened` makes of them, which have been looked at: they are told by the same recipe.
         darks: the same without light; none will do, and then read noise is from the line, rows and DSNU unknown.
         layout: what bare sensor values mean.
         limits: what a file may cost to read.
         recipe: settings; those of calibration/photon-transfer.toml if left out.
 
     Raises:
-        ValueError: too few frames or levels, frames that differ in size, CFA, ISO, camera or levels, or that are
-            clipped; names the frame. Whatever `deepisp.read` raises.
+        ValueError: too few frames or levels; frames that differ in size, CFA, ISO, camera or levels, that are given
+            twice, or clipped; darks with light, or flats without. Names the frame. Whatever `deepisp.read` raises.
     """
     recipe = recipe or shipped_recipe(PhotonTransfer)
-    lit = Frames(
-        flats, purpose=PURPOSE, layout=layout, limits=limits, fewest=recipe.fewest_levels, kind="flat",
-        window=recipe.window,
-    )  # fmt: skip
-    step = step_of(lit[0].mosaic)
-    floor = None
+    lit = flats if isinstance(flats, Frames) else opened(flats, layout=layout, limits=limits, recipe=recipe)
+    step, floor = lit.step, None
     if darks:
         dark = Frames(
-            darks, purpose=PURPOSE, layout=layout, limits=limits, fewest=recipe.fewest_darks, kind="dark",
-            window=recipe.window, first=lit.first,
+            darks, purpose=PURPOSE, layout=layout, limits=limits, first=lit.first, fewest=recipe.fewest_darks,
+            kind="dark", window=recipe.window, smallest=recipe.fewest_cells,
         )  # fmt: skip
         floor = dark_floor.measure(dark, recipe, step)
     black = lit.first.black_level if floor is None else floor.black
-    fair = _fair(lit, black, recipe) if floor is None else floor.fair
-    seen = levels.look(lit, fair, black)
-    groups = levels.grouped(seen, recipe.level_tolerance)
-    ceilings = {color: levels.ceiling(seen, color, lit.first, black, recipe) for color in lit.first.colors}
-    for color, ceiling in ceilings.items():
-        _check_levels(groups, color, ceiling, recipe)
-    is_paired = points.is_paired(groups, ceilings, recipe)
-    if is_paired:
-        found = points.of_pairs(lit, groups, fair, black, ceilings, recipe)
-    else:
-        found = points.of_series(lit, groups, fair, black, ceilings, recipe)
-    planes, curves = [], []
-    for color, ceiling in ceilings.items():
-        one = floor.colors[color] if floor else None
-        prnu = curve.prnu_squared(found.patterns.get(color), one)
-        one_curve = curve.of_points(
-            color,
-            found.points[color],
-            prnu,
-            one,
-            ceiling,
-            is_paired=is_paired,
-            step=step,
-            black=_mean_level(black, color, lit.first),
-        )
-        error = levels.linearity_error(seen, color, ceiling, recipe)
-        curves.append(one_curve)
-        planes.append(_plane(one_curve, prnu, one, error))
-    notes = _notes(groups, floor, is_paired=is_paired)
-    return PhotonTransferResult(tuple(planes), tuple(curves), is_paired, lit.first, floor, notes, step)
+    fair = _fair(lit, recipe) if floor is None else floor.fair
+    series = Series.of(lit, fair, black, recipe)
+    for color in lit.first.colors:
+        _check_levels(series, color)
+    is_paired = series.is_paired
+    found = points.of_pairs(series) if is_paired else points.of_singles(series)
+    planes, curves = zip(
+        *(_measured(color, found, series, floor, step) for color in series.ceilings), strict=True
+    )
+    return PhotonTransferResult(planes, curves, is_paired, lit.first, floor, _notes(series, floor), step)
 
 
-def _mean_level(levels: Array, color: str, first: Frame) -> float:
-    """Of one color's positions."""
-    return fmean(place.level(levels) for place in first.places if place.color == color)
+def opened(
+    flats: Sequence[Source],
+    *,
+    layout: Layout | None = None,
+    limits: Limits | None = None,
+    recipe: PhotonTransfer | None = None,
+) -> Frames:
+    """Flats for `measure`, whose `first` can be looked at before they are measured.
+
+    Raises:
+        ValueError: too few.
+    """
+    recipe = recipe or shipped_recipe(PhotonTransfer)
+    return Frames(
+        flats, purpose=PURPOSE, layout=layout, limits=limits, fewest=recipe.fewest_levels, kind="flat",
+        window=recipe.window, smallest=recipe.fewest_cells,
+    )  # fmt: skip
 
 
-def _fair(lit: Frames, black: Array, recipe: PhotonTransfer) -> Mask:
+def _fair(lit: Frames, recipe: PhotonTransfer) -> Mask:
     """Photosites to measure where there are no darks, by the dimmest flat."""
-    flats = levels.look(lit, np.ones(lit.first.mosaic.shape, np.bool_), black)
-    dimmest = min(flats, key=lambda flat: flat.signal)
-    return masks.of_flat(lit[dimmest.index], recipe.mask_sigmas)
+    means = [lit.leveled(frame).mean(dtype=np.float64) for frame in lit]
+    return masks.of_flat(lit[int(np.argmin(means))], recipe.mask_sigmas)
 
 
-def _check_levels(groups: list[list[Flat]], color: str, ceiling: Ceiling, recipe: PhotonTransfer) -> None:
+def _check_levels(series: Series, color: str) -> None:
     """Enough levels in the straight part, or a ValueError that names the flat that is clipped, or the last."""
-    usable = [group for group in groups if levels.fits(group[0].colors[color], ceiling, recipe)]
-    if len(usable) >= recipe.fewest_levels:
+    recipe, usable = series.recipe, len(series.straight(color))
+    if usable >= recipe.fewest_levels:
         return
     rule = (
         f"{PURPOSE} needs {recipe.fewest_levels} levels below {recipe.fit_range:.0%} of saturation, "
-        f"got {len(usable)} of {color}; shoot more, with less light"
+        f"got {usable} of {color}; shoot more, with less light"
     )
-    for flat in (flat for group in groups for flat in group):
+    for flat in (flat for group in series.groups for flat in group):
         seen = flat.colors[color]
         if seen.clipped > recipe.clip_fraction:
             raise ValueError(
                 f"{flat.name}: flat is clipped ({seen.clipped:.0%} of {color} at the white level); {rule}"
             )
-    last = groups[-1][-1]
+    last = series.groups[-1][-1]
     raise ValueError(f"{last.name}: flat has a mean of {last.colors[color].mean:.0f} DN above black; {rule}")
+
+
+def _measured(
+    color: str, found: Points, series: Series, floor: Floor | None, step: float
+) -> tuple[Plane, Curve]:
+    """One color's figures, and the curve that they are from."""
+    first, one = series.frames.first, floor.colors[color] if floor else None
+    prnu = curve.prnu_squared(found.patterns.get(color), one)
+    own = curve.of_points(
+        color, found.points[color], prnu, one, series.ceilings[color], is_paired=series.is_paired, step=step,
+        black=fmean(place.level(series.black) for place in first.places_of(color)),
+    )  # fmt: skip
+    return _plane(own, prnu, one, levels.linearity_error(series, color)), own
 
 
 def _plane(
@@ -232,17 +236,16 @@ def _plane(
             variance, variance * floor.spread.relative_error
         )
     if found.plateau is not None:
-        known["full_well_e"] = found.plateau / gain
-        known["full_well_e_error"] = found.plateau / gain * relative
+        electrons("full_well_e", Deviation(found.plateau, found.plateau_error))
         known["snr_max"] = math.sqrt(found.plateau / gain)
     used = int((found.is_used & (found.mean != 0)).sum())
     return Plane(found.color, linearity_error=linearity_error, levels=used, **known)  # type: ignore[arg-type]
 
 
-def _notes(groups: list[list[Flat]], floor: Floor | None, *, is_paired: bool) -> tuple[str, ...]:
-    notes = []
-    single = [flat.name for group in groups for flat in group[len(group) // 2 * 2 :]]
-    if not is_paired:
+def _notes(series: Series, floor: Floor | None) -> tuple[str, ...]:
+    notes = [*alike.notes(series.frames.first)]
+    single = [flat.name for group in series.groups for flat in group[len(group) // 2 * 2 :]]
+    if not series.is_paired:
         notes.append("no pairs: gain is from neighbors in single flats")
     elif single:
         notes.append(f"without a partner of the same level, left out: {', '.join(single)}")

@@ -16,7 +16,13 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
 
     source: str = Field(min_length=8, description="where the method and its numbers are from")
     steps: tuple[str, ...] = Field(min_length=1, description="what to shoot, in order")
+
+
+class Darks(Recipe, frozen=True, extra="forbid"):
+    """Settings of whatever looks at dark frames."""
+
     fewest_darks: int = Field(ge=2, description="dark frames that it takes")
+    fewest_cells: int = Field(ge=2, description="cells of the CFA that each side of the measured part takes")
     mask_sigmas: float = Field(gt=0, description="deviations of a dark mean beyond which a photosite is hot")
     mask_variance: float = Field(
         gt=1, description="times the median's variance beyond which a photosite is a telegraph"
@@ -27,7 +33,7 @@ class Recipe(BaseModel, frozen=True, extra="forbid"):
     mask_darks: int = Field(ge=4, description="darks below which telegraphs are not looked for")
 
 
-class PhotonTransfer(Recipe, frozen=True, extra="forbid"):
+class PhotonTransfer(Darks, frozen=True, extra="forbid"):
     """Settings of photon transfer; `shipped_recipe` has them."""
 
     fewest_levels: int = Field(ge=2, description="lit levels below saturation that it takes")
@@ -44,7 +50,7 @@ class PhotonTransfer(Recipe, frozen=True, extra="forbid"):
     )
 
 
-class Dark(Recipe, frozen=True, extra="forbid"):
+class Dark(Darks, frozen=True, extra="forbid"):
     """Settings of darks; `shipped_recipe` has them."""
 
     shading_blocks: int = Field(ge=1, description="blocks of dark shading along the longer side")
@@ -53,7 +59,19 @@ class Dark(Recipe, frozen=True, extra="forbid"):
     )
 
 
-_FILES = {PhotonTransfer: "photon-transfer.toml", Dark: "dark.toml"}
+class Flat(Recipe, frozen=True, extra="forbid"):
+    """Settings of flats for the map of lens shading; `shipped_recipe` has them."""
+
+    nodes: int = Field(ge=4, le=257, description="of the map along the longer side")
+    blocks: int = Field(ge=1, description="medians for each distance of two nodes")
+    smoothness: float = Field(gt=0, description="weight of second differences of the map")
+    outlier: float = Field(gt=0, description="deviations beyond which a block does not count")
+    clipped: float = Field(ge=0, lt=1, description="share of clipped photosites that refuses a frame")
+    darkest: float = Field(gt=0, lt=1, description="mean signal that refuses a frame")
+    steepest: float = Field(gt=1, description="gain that no lens needs")
+
+
+_FILES = {PhotonTransfer: "photon-transfer.toml", Dark: "dark.toml", Flat: "flat.toml"}
 
 
 @cache

@@ -1,6 +1,5 @@
 """A map of lens shading to a TOML file; develop/shading_map.py reads it."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,24 +24,31 @@ def write(shading: Shading, path: Path) -> None:
 
 def text(shading: Shading) -> str:
     """The map as TOML; gains to six digits, so that reading it back is exact to a millionth."""
+    import tomlkit
+
     optics = shading.optics
     head = {
-        "maker": json.dumps(shading.maker),
-        "model": json.dumps(shading.model),
-        "lens": json.dumps(optics.lens),
+        "maker": shading.maker,
+        "model": shading.model,
+        "lens": optics.lens,
         "focal_length_mm": optics.focal_length_mm,
         "aperture": optics.aperture,
-        "cfa": json.dumps(shading.cfa),
+        "cfa": shading.cfa,
         "rows": shading.shape[0],
         "columns": shading.shape[1],
         "frames": shading.frames,
-        "source": json.dumps(f"deepisp calibrate flat: {shading.frames} flats"),
-        "measured": datetime.now(UTC).date().isoformat(),
+        "source": f"deepisp calibrate flat: {shading.frames} flats",
+        "measured": datetime.now(UTC).date(),
     }
-    lines = [f"{name} = {value}" for name, value in head.items() if value is not None]
+    document = tomlkit.document()
+    document.update({name: value for name, value in head.items() if value is not None})
+    planes = tomlkit.aot()
     for plane in shading.planes:
-        positions = ", ".join(f"[{row}, {column}]" for row, column in plane.positions)
-        rows = (", ".join(f"{gain:.6f}" for gain in row) for row in plane.gains)
-        lines += ["", "[[planes]]", f'color = "{plane.color}"', f"positions = [{positions}]", "gains = ["]
-        lines += [*(f"    [{row}]," for row in rows), "]"]
-    return "\n".join(lines) + "\n"
+        gains = tomlkit.array()
+        gains.extend(plane.gains.round(6).tolist())
+        positions = [list(at) for at in plane.positions]
+        planes.append(
+            tomlkit.item({"color": plane.color, "positions": positions, "gains": gains.multiline(True)})
+        )
+    document["planes"] = planes
+    return tomlkit.dumps(document)

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.calibrate.noise.moments import typical
+
 Array = NDArray[np.float64]
 
-_MAD = 1.4826  # deviation of a normal distribution over its median absolute deviation
 _DUST = (
     0.005  # relative error below which no block is left out: the map's own between nodes, in steep corners
 )
@@ -45,7 +46,7 @@ def smooth_gains(
         system = vstack([weights @ known, bend]).tocsc()
         gains = spsolve((system.T @ system).tocsc(), (weights @ known).T @ kept)
         off = (known @ gains) / target - 1
-        limit = max(outlier * _MAD * float(np.median(abs(off))), _DUST)
+        limit = max(outlier * typical(off), _DUST)
         now = (abs(off) <= limit).astype(np.float64)
         if (now == kept).all():
             break

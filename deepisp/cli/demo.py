@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 _PHOTOGRAPH = "grace_hopper.jpg"  # matplotlib's sample data; a work of the US Navy, public domain
 _BLACK, _WHITE = 512, 16383  # DN of a 14-bit camera
-_FULL_WELL_E = (
-    2000.0  # electrons at white: those of a small photosite at ISO 800 or so, where noise is well seen
-)
+# Electrons at white: those of a small photosite at ISO 800 or so, where noise is well seen.
+_FULL_WELL_E = 2000.0
 _READ_STD_E = 3.0  # electrons, rms
 _NEUTRAL = (0.5, 1.0, 0.65)  # camera RGB of a gray in daylight: filters pass more green, as in most cameras
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepisp.cli import options, outcome, say
+from deepisp.cli import info_text, options, outcome, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deepisp.batch.files import Source
-    from deepisp.raw.headerless import Layout
     from deepisp.raw.image import Area, ColorCalibration, RawImage
+    from deepisp.raw.layout import Layout
     from deepisp.raw.limits import Limits
     from deepisp.sensor.profile import Profile
 
@@ -26,6 +26,7 @@ _LIGHTS = {
     15: "white fluorescent", 16: "warm white fluorescent", 17: "A", 18: "B", 19: "C", 20: "D55", 21: "D65",
     22: "D75", 23: "D50", 24: "studio tungsten", 255: "by chromaticity",
 }  # fmt: skip
+_EXIF = ("iso", "exposure_s", "aperture", "focal_length_mm", "lens", "taken")
 
 
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
@@ -70,7 +71,7 @@ def info(
         if told is not None and as_json:
             say.data(json.dumps(told, allow_nan=False))
         elif told is not None:
-            say.data(("\n" if place else "") + _text(told))
+            say.data(("\n" if place else "") + info_text.text(told))
     matched = sum(not isinstance(source.problem, FileNotFoundError) for source in found)
     if not found:
         say.error(raw[0], files.none_found(raw, recursive=recursive))
@@ -143,12 +144,7 @@ def describe(raw: "RawImage", *, own: "Profile | None" = None, estimate: bool = 
         "noise": noise[0]["noise"] if noise else None,
         "noise_source": noise[0]["source"] if noise else None,
         "noise_sources": noise,
-        "iso": raw.exif.iso,
-        "exposure_s": raw.exif.exposure_s,
-        "aperture": raw.exif.aperture,
-        "focal_length_mm": raw.exif.focal_length_mm,
-        "lens": raw.exif.lens,
-        "taken": raw.exif.taken,
+        **{name: getattr(raw.exif, name) for name in _EXIF},
         "opcodes": opcodes,
         "warnings": [*raw.warnings, *doubts, *(one["warning"] for one in noise[:1] if one["warning"])],
     }
@@ -219,74 +215,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list):
         return [_finite(one) for one in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _text(told: dict[str, Any]) -> str:
-    """The same for people: one line a thing, what is not known is left out."""
-    crop, channels = told["default_crop"], told["colors"]
-    lines = {
-        "camera": " ".join(dict.fromkeys(f"{told['maker']} {told['model']}".split())),
-        "array": f"{told['width']} x {told['height']} {told['type']}",
-        "picture": f"{crop['right'] - crop['left']} x {crop['bottom'] - crop['top']} from row {crop['top']}, column "
-        f"{crop['left']}",
-        "orientation": "" if told["orientation"] == 1 else told["orientation"],
-        "kind": f"{told['kind']} {told['cfa'] if len(told['cfa']) <= 16 else ''}",
-        "black": _level(told["black_level"]),
-        "white": _level(told["white_level"]),
-        "saturation": _level(told["saturation_level"]),
-        "white balance": told["white_balance"] and _row(told["white_balance"], channels),
-        "exposure": _exposure(told),
-        "lens": told["lens"],
-        "taken": told["taken"],
-    }
-    for one in told["calibrations"]:
-        lines[f"XYZ to camera, {one['illuminant_name']}"] = "; ".join(
-            _row(row) for row in one["xyz_to_camera"]
-        )
-    for color, noise in zip(channels, told["noise"] or [], strict=False):
-        lines[f"noise of {color}"] = f"shot {noise['shot']:.4g}, read {noise['read']:.4g}"
-    lines["noise from"] = _origins(told["noise_sources"])
-    for name, names in told["opcodes"].items():
-        lines[f"opcode {name.replace('_', ' ')}"] = ", ".join(names)
-    lines["warning"] = "; ".join(told["warnings"])
-    shown = {name: str(value).strip() for name, value in lines.items() if value}
-    width = max(map(len, shown))
-    body = [f"  {name:{width}}  {say.one_line(text)}" for name, text in shown.items() if text]
-    return "\n".join([say.one_line(told["path"]), *body])
-
-
-def _origins(sources: list[dict[str, Any]]) -> str:
-    """Which source the noise is from, and how far the others are off."""
-    if not sources:
-        return ""
-    others = [f"{one['source']} says {one['ratio']:.2g} times as much" for one in sources[1:] if one["ratio"]]
-    return f"{sources[0]['source']}" + (f"; at mid-gray {', '.join(others)}" if others else "")
-
-
-def _level(cell: Any) -> str:
-    """Levels of the CFA's cell row by row; one number if they are all the same."""
-    if cell is None:
-        return ""
-    rows = cell if isinstance(cell[0], list) else [cell]
-    values = {value for row in rows for value in row}
-    return f"{values.pop():g}" if len(values) == 1 else "; ".join(_row(row) for row in rows)
-
-
-def _row(values: list[float], names: list[str] | None = None) -> str:
-    shown = [f"{value:.6g}" if value is not None else "?" for value in values]
-    return (
-        " ".join(f"{name} {value}" for name, value in zip(names, shown, strict=False))
-        if names
-        else " ".join(shown)
-    )
-
-
-def _exposure(told: dict[str, Any]) -> str:
-    seconds = told["exposure_s"]
-    words = {
-        "ISO {:g}": told["iso"],
-        "{} s": seconds and (f"1/{1 / seconds:.0f}" if seconds < 0.3 else f"{seconds:g}"),
-        "f/{:g}": told["aperture"],
-        "{:g} mm": told["focal_length_mm"],
-    }
-    return ", ".join(words_for.format(value) for words_for, value in words.items() if value)

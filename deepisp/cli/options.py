@@ -2,6 +2,8 @@
 
 import types
 from collections.abc import Callable, Collection
+from functools import reduce
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import click
@@ -82,6 +84,34 @@ def limits(command: Any) -> Any:
 def limits_of(given: dict[str, Any]) -> Limits:
     """The limits that the options say."""
     return build(Limits, given, LIMITS[given["limits"]])
+
+
+def measurement(output: str = "sensor file to write or to add to (.toml)") -> Decorator:
+    """Decorator: what every verb of `calibrate` takes: -o, --json, --layout, the limits and --debug.
+
+    Args:
+        output: what -o is.
+    """
+    each = (
+        click.option("-o", "--output", type=click.Path(path_type=Path), help=output),
+        click.option("--json", "as_json", is_flag=True, help="print what was measured, one JSON object"),
+        click.option("--layout", type=click.Path(), help="TOML file that says what bare sensor values mean"),
+        limits,
+        click.option("--debug", is_flag=True, help="show where a failure came from"),
+    )
+    return lambda command: reduce(lambda made, option: option(made), reversed(each), command)
+
+
+def camera(command: Any) -> Any:
+    """Decorator: --maker, --model and --iso, for frames whose files do not say them."""
+    positive = click.FloatRange(min=0, min_open=True)
+    for name, kind, default, text in (
+        ("--iso", positive, None, "ISO of the frames, the same"),
+        ("--model", str, "", "camera's model, the same"),
+        ("--maker", str, "", "camera's maker, where files do not say it"),
+    ):
+        command = click.option(name, type=kind, default=default, help=text)(command)
+    return command
 
 
 def _option(name: str, field: FieldInfo, choices: Collection[str] | None) -> Decorator:

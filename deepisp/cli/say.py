@@ -7,12 +7,8 @@ from pathlib import Path
 
 import click
 
-_UNPRINTABLE = (
-    "Cc",
-    "Cs",
-    "Zl",
-    "Zp",
-)  # Unicode: control, surrogate (stray bytes of a name), line, paragraph
+# Categories of Unicode: control, surrogate (stray bytes of a name), line, paragraph.
+_UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")
 _BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # they reorder what stands beside a name
 
 

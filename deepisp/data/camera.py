@@ -29,13 +29,12 @@ from deepisp.sensor.quantization import rounded_variance
 
 # Of a camera whose profile has no levels: 14 bits, the black level of many Sonys (sensors/sony-a7s-ii.toml).
 _BLACK, _WHITE = 512.0, 16383.0
-_CONVERTER = (
-    0.99  # of the levels: a sensor that saturates above is ended by its converter, within a flat's error
-)
+# Of the levels: a sensor that saturates above is ended by its converter, within a flat's error.
+_CONVERTER = 0.99
 _NOTICED = 0.05  # of a variance: standard error of one from 800 photosites
-_PRIOR_ISO = (
-    100.0  # ISO that gets the least shot noise of the generic line, 1e-4: between an A7S II's and a Pixel's
-)
+# Gets the least shot noise of the generic line, 1e-4: between an A7S II's and a Pixel's.
+_PRIOR_ISO = 100.0
+_D65 = 21  # EXIF LightSource
 
 
 @dataclass(frozen=True)
@@ -129,11 +128,11 @@ class Camera:
         """
         distinct, (height, width) = self._distinct(cfa), signal.shape[-2:]
         frame = frame or self.frame(height, width, cfa, generator, signal.device)
-        cell = torch.tensor([distinct.index(self.sensor(color)) for color in cfa_cell.colors(cfa)])
-        cell = cell[torch.from_numpy(cfa_cell.indices(cfa))]
-        n = len(cell)
-        index = cell.repeat(-(-height // n), -(-width // n))[:height, :width].to(signal.device)
-        return photosites.expose(signal, distinct, index, frame, generator)
+        which = np.array([distinct.index(self.sensor(color)) for color in cfa_cell.colors(cfa)])
+        index = cfa_cell.tiled(which[cfa_cell.indices(cfa)], height, width)
+        return photosites.expose(
+            signal, distinct, torch.from_numpy(index).to(signal.device), frame, generator
+        )
 
     def _distinct(self, cfa: str) -> list[Sensor]:
         return list(dict.fromkeys(self.sensor(color) for color in cfa_cell.colors(cfa)))
@@ -176,8 +175,8 @@ def of_profile(known: Profile, iso: float | None) -> Camera:
 def _at(known: Profile, iso: float) -> Camera:
     gain = known.nearest(iso)
     black, white = (known.levels.black_level, known.levels.white_level) if known.levels else (_BLACK, _WHITE)
-    matrix = next((np.array(one.xyz_to_camera) for one in known.color if one.illuminant == 21), None)
-    sensors = {color: _sensor(gain.at(iso, color), black, white) for color in gain.colors()}
+    matrix = next((np.array(one.xyz_to_camera) for one in known.color if one.illuminant == _D65), None)
+    sensors = {color: sensor_of(gain.at(iso, color), black, white) for color in gain.colors()}
     return Camera(
         maker=known.maker,
         model=known.models[0],
@@ -197,7 +196,7 @@ def of_noise(
     Raises:
         ValueError: levels so coarse that rounding alone is more than the read noise.
     """
-    sensor = _sensor(Entry(shot=noise.shot, read=noise.read), black_level, white_level)
+    sensor = sensor_of(Entry(shot=noise.shot, read=noise.read), black_level, white_level)
     made = sensor.noise()
     if made.read > noise.read * 1.001:
         levels = white_level - black_level
@@ -208,9 +207,15 @@ def of_noise(
     return Camera("", "noise line", iso, {None: sensor}, warning=_coarse([sensor]))
 
 
-def _sensor(entry: Entry, black: float, white: float) -> Sensor:
-    """The sensor behind an entry; its read noise holds quantization, which the sensor adds itself."""
-    levels = white - black
+def sensor_of(entry: Entry, black_level: float, white_level: float) -> Sensor:
+    """The sensor behind an entry of a profile; its read noise holds quantization, which the sensor adds itself.
+
+    Args:
+        entry: gain with read noise, or shot with read, and what else is known.
+        black_level: DN, on the scale of the entry's own figures in DN.
+        white_level: the same at saturation.
+    """
+    levels = white_level - black_level
     if entry.gain is not None and entry.read_std is not None:
         gain, read_std_dn = entry.gain, entry.read_std
     else:
@@ -220,8 +225,8 @@ def _sensor(entry: Entry, black: float, white: float) -> Sensor:
     has_tails = entry.tukey_lambda is not None and entry.tukey_lambda > -0.5
     return Sensor(
         gain=gain,
-        black_level=black,
-        white_level=white,
+        black_level=black_level,
+        white_level=white_level,
         read_std_e=math.sqrt(max(read_std_dn**2 - 1 / 12, 0.0)) / gain,
         tukey_lambda=entry.tukey_lambda if has_tails else None,
         row_std_e=(entry.row_std_dn or 0.0) / gain,

@@ -10,11 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-WAVELENGTHS_NM = (
-    610.0,
-    540.0,
-    460.0,
-)  # peaks of R, G, B of usual sensors: IMX455's data sheet, read off its plot
+# Peaks of R, G, B of usual sensors: IMX455's data sheet, read off its plot.
+WAVELENGTHS_NM = (610.0, 540.0, 460.0)
 _FINE = 9  # sub-samples a photosite: the Airy disk of f/1.4 at 2.4 um pitch, 1.8 um wide, has 7 of them
 
 

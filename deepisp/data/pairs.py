@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from deepisp.data import noises, optics, unprocess
-from deepisp.data.noises import Lines, Noises
+from deepisp.data.noises import Gaussian, Lines, Noises
 from deepisp.data.unprocess import Draw, Unprocessing
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor import noise
@@ -79,7 +79,7 @@ class Simulator:
     @classmethod
     def display_coded(cls, cfa: str = "RGGB", *, noises: Noises | None = None) -> "Simulator":
         """The academic benchmarks' way: a mosaic of sRGB / 255 with white Gaussian noise, clipped nowhere."""
-        return cls(cfa, noises or _gaussian(), unprocessing=None, saturates=False)
+        return cls(cfa, noises or Gaussian(), unprocessing=None, saturates=False)
 
     def __post_init__(self) -> None:
         """The letters and the ratio, once."""
@@ -189,14 +189,8 @@ def check_letters(cfa: str) -> None:
         )
 
 
-def _gaussian() -> Noises:
-    return noises.Gaussian()
-
-
 @lru_cache(maxsize=16)
 def _colors_at(cfa: str, height: int, width: int, device: str) -> Tensor:
     """The color of each photosite, an index into `cfa.colors`, (1, H, W)."""
-    cell = torch.from_numpy(cfa_cell.indices(cfa))
-    n = len(cell)
-    tiled = cell.repeat(-(-height // n), -(-width // n))[:height, :width]
-    return tiled[None].contiguous().to(device)
+    tiled = cfa_cell.tiled(cfa_cell.indices(cfa), height, width)
+    return torch.from_numpy(tiled[None]).contiguous().to(device)

@@ -1,5 +1,6 @@
 """Pictures in: the sRGB pixels of a file, for simulations to start from."""
 
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -9,21 +10,29 @@ from numpy.typing import NDArray
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"))
 _DEEP = frozenset((".png", ".tif", ".tiff"))  # may hold 16 bits, of which Pillow would make 8
-_LARGEST = 1_000_000_000  # pixels; a header that says more is no picture
+_LARGEST_DEEP = 1_000_000_000  # pixels: 6 GB of them; a header that says more is no picture
+
+
+class _TooLarge(ValueError):
+    def __init__(self, largest: int) -> None:
+        super().__init__(f"a picture of more than {largest / 1e6:.0f} million pixels; make it smaller first")
 
 
 def load(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     """The pixels of a picture, (H, W, 3) uint8 or uint16, upright, taken for sRGB; gray is repeated, alpha left out.
 
     Raises:
-        ValueError: not a picture that can be read; says why.
+        ValueError: not a picture that can be read; says why. Too large: 8 bits end where Pillow takes no more.
         OSError: the file cannot be opened.
     """
     with path.open("rb"):  # what the system says of it comes first
         pass
     try:
-        return _deep(path) if path.suffix.lower() in _DEEP and _is_deep(path) else _plain(path)
-    except MemoryError:
+        pixels = _deep_pixels(path) if path.suffix.lower() in _DEEP else 0
+        if pixels > _LARGEST_DEEP:
+            raise _TooLarge(_LARGEST_DEEP)
+        return _deep(path) if pixels else _plain(path)
+    except (MemoryError, _TooLarge):
         raise
     except Exception as error:  # codecs raise all kinds, struct.error and SyntaxError among them
         raise ValueError(f"no picture that can be read: {error}; convert it to PNG, JPEG or TIFF") from error
@@ -34,23 +43,28 @@ def _plain(path: Path) -> NDArray[np.uint8]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a picture of 100 MP is no bomb here
-        with Image.open(path) as picture:
-            if picture.width * picture.height > _LARGEST:
-                raise ValueError(f"its header says {picture.width} x {picture.height} pixels")
-            return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+        try:
+            with Image.open(path) as picture:
+                return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+        except Image.DecompressionBombError as error:
+            # Pillow warns from MAX_IMAGE_PIXELS on and refuses twice as many; the number is the whole process's.
+            raise _TooLarge(2 * (Image.MAX_IMAGE_PIXELS or 0)) from error
 
 
-def _is_deep(path: Path) -> bool:
+def _deep_pixels(path: Path) -> int:
+    """How many pixels a PNG or TIFF of more than 8 bits has by its header; 0 of any other file."""
     with path.open("rb") as file:
         head = file.read(26)
     if head.startswith(b"\x89PNG"):
-        return head[24] == 16  # IHDR's bit depth, PNG specification 11.2.2
+        width, height, depth = struct.unpack_from(">IIB", head, 16)  # IHDR, PNG specification 11.2.2
+        return width * height if depth == 16 else 0
     if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
         import tifffile
 
         with tifffile.TiffFile(path) as tiff:
-            return bool(tiff.pages.first.bitspersample > 8)
-    return False
+            page = tiff.pages.first
+            return int(page.imagewidth * page.imagelength) if page.bitspersample > 8 else 0
+    return 0
 
 
 def _deep(path: Path) -> NDArray[np.uint16]:

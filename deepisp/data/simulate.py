@@ -70,14 +70,14 @@ class Simulated(NamedTuple):
     def truth_image(self) -> RawImage:
         """The truth as a raw image of 16 bits, already demosaiced: `write_dng` keeps it, `develop` shows it."""
         raw, channels = self.raw, self.truth.shape[-1]
-        values = np.rint(np.clip(self.truth, 0, 1) * np.float32(65535)).astype(np.uint16)
+        values = np.rint(np.clip(self.truth, 0, 1) * np.float32(_LARGEST)).astype(np.uint16)
         is_mono = channels == 1
         return RawImage(
             mosaic=values[..., 0] if is_mono else None,
             linear=None if is_mono else values,
             cfa="W" if is_mono else "",
             black_level=np.zeros((1, 1) if is_mono else 3),
-            white_level=np.full((1, 1) if is_mono else 3, 65535.0),
+            white_level=np.full((1, 1) if is_mono else 3, float(_LARGEST)),
             as_shot_neutral=raw.as_shot_neutral,
             calibrations=raw.calibrations,
             baseline_exposure_ev=raw.baseline_exposure_ev,
@@ -99,6 +99,7 @@ def raw(
     full: bool = True,
     scene: Scene | None = None,
     device: str = "cpu",
+    digest: str = "",
 ) -> Simulated:
     """The raw file of a camera that saw the scene of a picture.
 
@@ -113,6 +114,7 @@ def raw(
             noise, no rows or columns, no fixed pattern.
         scene: what light is made of the picture.
         device: where to compute. The noise that a seed gives differs between CPU and GPU.
+        digest: of what the raw is made from and how, for its ImageDescription, by which a later run may know it.
 
     Raises:
         ValueError: no such camera, CFA or ISO; a picture of another shape, an exposure ratio below 1, or a camera of
@@ -139,6 +141,7 @@ def raw(
     mosaic = _exposed(light, shot_by, cell, exposure_ratio, generator)
     image = _image(mosaic, shot_by, cell, draw)
     text = {"iso": shot_by.iso, "seed": seed, "exposure_ratio": exposure_ratio, "full": full, **draw.record()}
+    text |= {"digest": digest} if digest else {}
     words = f"simulated by deepisp, no photograph: {json.dumps(text)}"
     image = replace(image, exif=Exif(tags={"Image": {_DESCRIPTION: words}}, iso=shot_by.iso))
     truth = light.clamp_(max=1).permute(1, 2, 0).cpu().numpy()
@@ -165,7 +168,7 @@ def cell_of(name: str) -> str:
 def _draw(camera: Camera, scene: Scene, generator: torch.Generator, device: str) -> Draw:
     """A known camera's colors, or random ones."""
     if camera.xyz_to_camera is not None:
-        brightness = 0.8 if scene.brightness is None else scene.brightness  # UPI's mean
+        brightness = Unprocessing.brightness_mean if scene.brightness is None else scene.brightness
         known = unprocess.of_camera(camera.xyz_to_camera, brightness=brightness, is_toned=scene.is_toned)
         return Draw(*(field.to(device) for field in known))
     drawn = Unprocessing(toned=float(scene.is_toned)).draw(generator=generator, device=device)

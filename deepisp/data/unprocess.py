@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepisp import shipped, spaces
+from deepisp.develop import output
 from deepisp.sensor import profile
 
 _INFLECTION = 0.9  # gray from which highlights are kept: UPI's code, safe_invert_gains
@@ -108,7 +109,12 @@ class Unprocessing:
         return _cameras() if not self.xyz_to_camera else _from_srgb(np.array(self.xyz_to_camera))
 
 
-def of_camera(xyz_to_camera: NDArray[np.float64], *, brightness: float = 0.8, is_toned: bool = True) -> Draw:
+def of_camera(
+    xyz_to_camera: NDArray[np.float64],
+    *,
+    brightness: float = Unprocessing.brightness_mean,
+    is_toned: bool = True,
+) -> Draw:
     """The draw of one picture that is no chance: a camera by its color matrix, (3, 3), in the light D65."""
     matrix = _from_srgb(xyz_to_camera)
     white = matrix.sum(-1)
@@ -156,10 +162,7 @@ def linearize(picture: Tensor, draw: Draw) -> Tensor:
 
 def encode(linear: Tensor, draw: Draw) -> Tensor:
     """The twin of `linearize`: sRGB, 0 to 1, of light that is clipped to 0 to 1."""
-    curve = spaces.CURVES["srgb"]
-    light = linear.clamp(0, 1)
-    power = (1 + curve.offset) * light.clamp(min=1e-12) ** (1 / curve.gamma) - curve.offset
-    stored = torch.where(light <= curve.toe / curve.slope, light * curve.slope, power)
+    stored = output.encode(linear.clamp(0, 1), "srgb")
     return torch.where(draw.is_toned[..., None, None, None], stored * stored * (3 - 2 * stored), stored)
 
 

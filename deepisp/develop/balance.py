@@ -196,9 +196,8 @@ def _cells(raw: RawImage) -> tuple[Values, NDArray[np.bool_]]:
     blocks = values.reshape(rows, step, side, columns, step, side, -1)
     mean = blocks.mean((1, 4), dtype=np.float32).swapaxes(1, 2)  # (rows, columns, side, side, 1 or 3)
     peak = blocks.max((1, 4)).swapaxes(1, 2)
-    saturated_at = raw.white_level if raw.saturation_level is None else raw.saturation_level
     black, white, saturation = (
-        _per_position(level, side, raw) for level in (raw.black_level, raw.white_level, saturated_at)
+        _per_position(level, side, raw) for level in (raw.black_level, raw.white_level, raw.plateau)
     )
     signal = np.nan_to_num((mean - black) / np.maximum(white - black, 1e-6))
     usable = (peak < black + _NEARLY_SATURATED * (saturation - black)).all((2, 3, 4))

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp import spaces
-from deepisp.develop import frame, highlights, kernels, output, tone
+from deepisp.develop import highlights, kernels, output, samples, tone
 from deepisp.develop.demosaic import methods
 from deepisp.develop.demosaic.edges import padding_indices
-from deepisp.develop.plan import Plan, sample_mosaic
+from deepisp.develop.plan import Plan
 from deepisp.develop.shading import GainGrid
 from deepisp.sensor import cfa as cfa_cell
 
@@ -36,11 +36,10 @@ def render(plan: Plan, *, threads: int | None = None) -> NDArray[Any]:
 
 def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor, threads: int) -> NDArray[Any]:
     """Straight from bands to the picture, unless something needs the whole of the linear light first."""
-    block, crop = source.method.block, plan.crop
-    top, left, height, width = (n // block for n in (crop.top, crop.left, crop.height, crop.width))
-    size = frame.target_size(height, width, aspect=plan.pixel_aspect, longest=plan.settings.size)
+    block = plan.block
+    top, left, height, width, size = plan.window
     finish = _Finish(plan, size)
-    if not plan.after and size == (height, width):
+    if not plan.needs_whole:
 
         def stream(start: int, stop: int) -> None:
             planes = source.planes(start * block, stop * block)
@@ -55,9 +54,7 @@ def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor, 
         whole[:, start:stop] = source.planes(start * block, stop * block)[: source.channels]
 
     _each_band(0, whole.shape[1], block, pool, collect)
-    if plan.after:
-        whole = plan.with_list_3(whole, threads=threads)
-    planes = frame.resize(whole[:, top : top + height, left : left + width], *size)
+    planes = plan.shown(whole, threads=threads)
     _each_band(0, size[0], 1, pool, lambda start, stop: finish(_with_room(planes[:, start:stop]), start))
     return finish.out
 
@@ -91,14 +88,11 @@ class _Mosaic:
         self._left = padding_indices(-self.method.halo, 0, self.width, n)
         self._right = padding_indices(self.width, self.width + self.method.halo, self.width, n)
         self._levels = plan.mosaic_levels.astype(np.float32)
-        self._offsets = np.zeros(self.channels, np.float32)
-        self._reconstructs = plan.highlights == "reconstruct" and self.channels > 1
-        if self._reconstructs:
-            self._offsets[:] = highlights.opposed_offsets(sample_mosaic(plan), pattern, plan.mosaic_levels)
+        self._offsets = samples.opposed_offsets(plan)
 
     def planes(self, start: int, stop: int) -> Planes:
         """(3 or more, h, W) balanced colors of rows `start` to `stop`; overwritten by this thread's next call."""
-        block = self.method.block
+        block = self.plan.block
         padded = self._padded(start, stop)
         out = _room(
             self._scratch, "planes", (max(3, self.channels), (stop - start) // block, self.width // block)
@@ -110,12 +104,12 @@ class _Mosaic:
 
     def _padded(self, start: int, stop: int) -> Planes:
         halo, plan = self.method.halo, self.plan
-        margin = highlights.REACH if self._reconstructs else 0
+        margin = highlights.REACH if plan.reconstructs else 0
         first = start - halo - margin
         rows = padding_indices(first, stop + halo + margin, self.height, self._period)
         band = _room(self._scratch, "band", (len(rows), self.width))
         kernels.balance_rows(plan.values, rows, self._black, self._scale, plan.signal_ceiling, band)
-        if self._reconstructs:
+        if plan.reconstructs:
             raised, pattern = (
                 _room(self._scratch, "raised", band.shape),
                 np.roll(plan.pattern, -first, axis=0),
@@ -165,7 +159,7 @@ class _Linear:
             _shade(planes, self.plan, np.arange(start, stop))
         if self.plan.blend_ceiling is not None:
             _blend(planes, self.plan.blend_ceiling)
-        block = self.method.block
+        block = self.plan.block
         out = np.empty((3, (stop - start) // block, self.width // block), np.float32)
         self.method.fill(planes, out)
         return out

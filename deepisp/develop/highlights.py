@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.sensor import cfa as cfa_cell
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -48,7 +50,7 @@ def blend(rgb: Tensor, *, ceiling: float) -> Tensor:
     return clipped + (rgb.mean(-3, keepdim=True) - clipped.mean(-3, keepdim=True))
 
 
-def reconstruct(mosaic: Tensor, *, pattern: Tensor, levels: Tensor, offsets: Tensor) -> Tensor:
+def reconstruct(mosaic: Tensor, *, pattern: NDArray[np.intp], levels: Tensor, offsets: Tensor) -> Tensor:
     """A balanced mosaic (..., 1, H, W) with its clipped photosites raised to what their neighbors see.
 
     Args:
@@ -61,8 +63,7 @@ def reconstruct(mosaic: Tensor, *, pattern: Tensor, levels: Tensor, offsets: Ten
     from torch.nn import functional
 
     height, width = mosaic.shape[-2:]
-    n = pattern.shape[0]
-    colors = pattern.repeat(-(-height // n), -(-width // n))[:height, :width]
+    colors = torch.from_numpy(cfa_cell.tiled(pattern, height, width)).to(mosaic.device)
     window = mosaic.new_ones(1, 1, 3, 3)
     flat = mosaic.reshape(-1, 1, height, width)
     roots, is_lost = [], torch.ones_like(flat, dtype=torch.bool)

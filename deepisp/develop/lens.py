@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp.develop import defects
-from deepisp.develop.shading import GainGrid, Geometry, gain_at, gain_grid
+from deepisp.develop.shading import Geometry, gain_at
 from deepisp.raw import opcodes as dng
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-__all__ = ["GainGrid", "Geometry", "apply_exact", "gain_grid", "warp", "warp_tensor"]
 
 _AT_ONCE = 256  # rows treated at a time, to bound memory
 _RADII = 4097  # the factor of a radius is tabulated at these; see tests/develop/test_lens.py for the error

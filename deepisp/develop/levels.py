@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw.image import Area, RawImage
+from deepisp.raw.image import RawImage
 from deepisp.sensor import cfa as cfa_cell
 
 if TYPE_CHECKING:
@@ -22,20 +22,19 @@ _BRIGHTEST = 65504.0  # the largest 16-bit float
 class Levels(NamedTuple):
     """Black and the reciprocal range, of the cell that repeats from the top left of an area.
 
-    A linear image has one row of three.
+    An image that is demosaiced already has one row of three.
     """
 
     black: NDArray[np.float32]
     scale: NDArray[np.float32]
 
 
-def levels(raw: RawImage, area: Area) -> Levels:
-    """The levels of `raw`, for values that begin at the top left of `area`."""
+def levels(raw: RawImage) -> Levels:
+    """The levels of `raw`, for values that begin at the top left of its active area."""
     black, span = raw.black_level, raw.white_level - raw.black_level
     if raw.linear is not None:
         return Levels(black[None].astype(np.float32), (1 / span)[None].astype(np.float32))
-    turned = [np.roll(cell, (-area.top, -area.left), axis=(0, 1)) for cell in (black, 1 / span)]
-    return Levels(turned[0].astype(np.float32), turned[1].astype(np.float32))
+    return Levels(*(raw.active_cell(cell).astype(np.float32) for cell in (black, 1 / span)))
 
 
 def bounded(raw: RawImage) -> RawImage:
@@ -64,13 +63,12 @@ def bounded(raw: RawImage) -> RawImage:
 
 def saturation(raw: RawImage) -> NDArray[np.float64]:
     """The signal at which each color saturates, (C,): the lowest of its positions."""
-    dn = raw.white_level if raw.saturation_level is None else raw.saturation_level
-    signal = (dn - raw.black_level) / (raw.white_level - raw.black_level)
+    signal = (raw.plateau - raw.black_level) / (raw.white_level - raw.black_level)
     if raw.linear is not None:
         return np.asarray(signal, np.float64)
     colors = cfa_cell.indices(raw.cfa)
-    rows, columns = np.indices([math.lcm(*sides) for sides in zip(signal.shape, colors.shape, strict=True)])
-    each, color = (cell[rows % cell.shape[0], columns % cell.shape[1]] for cell in (signal, colors))
+    height, width = (math.lcm(*sides) for sides in zip(signal.shape, colors.shape, strict=True))
+    each, color = cfa_cell.tiled(signal, height, width), cfa_cell.tiled(colors, height, width)
     return np.array([each[color == index].min() for index in range(len(raw.colors))])
 
 
@@ -92,8 +90,7 @@ def signal(values: NDArray[Any], found: Levels) -> NDArray[np.float32]:
     """The signal of stored values, (H, W) or (H, W, 3), whose levels begin at their top left. Negatives are kept."""
     if values.ndim == 3:
         return np.asarray((values - found.black[0]) * found.scale[0], np.float32)
-    rows, columns = (-(-size // n) for size, n in zip(values.shape, found.black.shape, strict=True))
-    black, scale = (np.tile(cell, (rows, columns))[: values.shape[0], : values.shape[1]] for cell in found)
+    black, scale = (cfa_cell.tiled(cell, *values.shape) for cell in found)
     return np.asarray((values - black) * scale, np.float32)
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from deepisp.develop import levels
 from deepisp.raw.image import RawImage
-from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor import profile as profiles
+from deepisp.sensor.identity import Camera
 from deepisp.sensor.noise import Noise
 from deepisp.sensor.profile import Profile
 
@@ -65,10 +65,11 @@ def sources(raw: RawImage, own: Profile | None = None, *, estimate: bool = True)
         ValueError: `own` does not say the noise of this file.
     """
     if own is not None:
-        yield _of_profile(raw, own, "own profile")
+        found = _of_profile(raw, own, "own profile")
+        yield found._replace(warning="; ".join(filter(None, (_other_camera(raw, own), found.warning))))
     if raw.noise is not None:
         yield Sourced("file", raw.noise)
-    shipped = profiles.find(raw.maker, raw.model) or profiles.find("", raw.unique_model)
+    shipped = profiles.find(raw.maker, raw.model, raw.unique_model)
     of_camera = None
     if shipped is not None and shipped.conversion_gains:
         with suppress(ValueError):  # other colors, or no ISO: the user gave no profile that could be wrong
@@ -97,6 +98,14 @@ def ratio(one: Sourced, other: Sourced, *, signal: float = MID_GRAY) -> float:
 
 def _has_iso(profile: Profile) -> bool:
     return any(gain.iso_min is not None for gain in profile.conversion_gains)
+
+
+def _other_camera(raw: RawImage, own: Profile) -> str:
+    """A warning if a profile is of another camera than the file, as far as both say it."""
+    camera = Camera(raw.maker, tuple(filter(None, (raw.model, raw.unique_model))))
+    if own.is_of(camera.maker, *camera.models):
+        return ""
+    return f"the profile is of {own.camera}, the file of {camera}"
 
 
 def _of_profile(raw: RawImage, profile: Profile, origin: Origin) -> Sourced:
@@ -133,8 +142,8 @@ def of_picture(raw: RawImage) -> "tuple[Estimate, ...]":
     area = raw.active
     values = levels.without_deltas(raw)[area.top : area.bottom, area.left : area.right]
     return estimate.estimate_mosaic(
-        levels.signal(values, levels.levels(raw, area)),
-        cfa_cell.shift(raw.cfa, area.top, area.left),
+        levels.signal(values, levels.levels(raw)),
+        raw.active_cfa,
         # Converters end at DN 0: noise is cut off there, at black itself in files without an offset.
         low=float((-raw.black_level / (raw.white_level - raw.black_level)).max()),
         high=float(levels.saturation(raw).min()),

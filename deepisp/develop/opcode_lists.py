@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from deepisp.develop import defects, lens, levels
 from deepisp.develop.exact_gains import GAINS, ExactGains
 from deepisp.develop.levels import Levels
-from deepisp.develop.shading import GainGrid
+from deepisp.develop.shading import GainGrid, gain_grid
 from deepisp.raw import opcode_bytes, opcodes
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
@@ -70,21 +70,20 @@ def after_list_1(raw: RawImage) -> RawImage:
         return replace(raw, mosaic=defects.repair(mosaic, defects.listed(mosaic, actions), cfa=raw.cfa))
     scales = Scales(full_scale(raw), raw.pixel_aspect, full_scale(raw))
     acted = exact(mosaic, actions, scales, cfa=raw.cfa)
-    plateau = raw.white_level if raw.saturation_level is None else raw.saturation_level
-    return replace(raw, mosaic=acted, saturation_level=carried(plateau, actions, mosaic.shape, scales))
+    return replace(raw, mosaic=acted, saturation_level=carried(raw.plateau, actions, mosaic.shape, scales))
 
 
 def after_list_2(
     raw: RawImage, values: NDArray[Any], *, lens_too: bool, delta_scale: float, threads: int
 ) -> List2:
     """List 2 on stored values of the active area, as far as it acts at once; not at all unless `lens_too`."""
-    found, saturation = levels.levels(raw, raw.active), levels.saturation(raw)
+    found, saturation = levels.levels(raw), levels.saturation(raw)
     shape = values.shape[:2]
     actions = _parsed(raw.opcode_list_2, shape) if lens_too else ()
     count = len(actions)
     while count and isinstance(actions[count - 1], GAINS):
         count -= 1
-    cfa = "" if raw.linear is not None else cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left)
+    cfa = raw.active_cfa
     shading = _shading(actions[count:], shape, cfa, raw.pixel_aspect)
     if not count:
         return List2(values, found, saturation, shading)
@@ -103,20 +102,16 @@ def after_list_2(
 
 
 def _shading(
-    actions: tuple[Opcode, ...], shape: tuple[int, int], cfa: str, pixel_aspect: float
+    actions: tuple[Any, ...], shape: tuple[int, int], cfa: str, pixel_aspect: float
 ) -> Shading | None:
-    """Gains on a grid where one can say them, else photosite by photosite."""
+    """Opcodes of `GAINS` on a grid where one can say them, else photosite by photosite."""
     if not actions:
         return None
     if cfa:
         side = cfa_cell.side(cfa)
-        grid = lens.gain_grid(actions, shape=shape, side=side, pixel_aspect=pixel_aspect)
-        return grid or ExactGains(_gains(actions), shape, side, 1, pixel_aspect)
-    return ExactGains(_gains(actions), shape, 1, 3, pixel_aspect)
-
-
-def _gains(actions: tuple[Opcode, ...]) -> tuple[Any, ...]:
-    return tuple(one for one in actions if isinstance(one, GAINS))
+        grid = gain_grid(actions, shape=shape, side=side, pixel_aspect=pixel_aspect)
+        return grid or ExactGains(actions, shape, side, 1, pixel_aspect)
+    return ExactGains(actions, shape, 1, 3, pixel_aspect)
 
 
 def list_3(raw: RawImage, *, block: int) -> tuple[tuple[Opcode, ...], tuple[str, ...]]:
@@ -188,8 +183,7 @@ def carried(
         lowest = plateaus(plateau, actions, shape, scales).min((1, 2)).astype(np.float64)
     else:
         n, m = plateau.shape
-        tiled = np.tile(plateau, (-(-shape[0] // n), -(-shape[1] // m)))[: shape[0], : shape[1]]
-        acted = exact(tiled, _valued(actions), scales)
+        acted = exact(cfa_cell.tiled(plateau, *shape), _valued(actions), scales)
         lowest = plateau.copy()  # a position that a tiny picture does not have keeps its level
         for row, column in np.ndindex(min(n, shape[0]), min(m, shape[1])):
             lowest[row, column] = acted[row::n, column::m].min()

@@ -39,7 +39,7 @@ def develop(
         source: a file, or what `read` made of one.
         settings: how to render; default rendering if None.
         device: "cpu", "cuda" or "cuda:1"; "auto" is the CPU, until a stage gains from a GPU.
-        threads: on the CPU; all cores if None. The result does not depend on it.
+        threads: of what is done on the CPU; all cores if None. The result does not depend on it.
         limits: what reading the file may cost.
         layout: what bare sensor values mean.
         warn: called with a line for each doubt about the file; by default they go to the logger "deepisp".
@@ -58,7 +58,8 @@ def develop(
             f"settings must be deepisp.Settings, got {got}; or give single ones by name, as wb=6500"
         )
     check_types("" if isinstance(source, RawImage) else source, limits=limits, layout=layout)
-    settings = Settings(**{**(settings.model_dump() if settings else {}), **changes})
+    if settings is None or changes:
+        settings = Settings(**{**(settings.model_dump() if settings else {}), **changes})
     raw = source if isinstance(source, RawImage) else read(source, limits=limits, layout=layout)
     threads = threads or os.cpu_count() or 1
     solved = plan.solve(raw, settings, threads=threads)
@@ -71,5 +72,5 @@ def develop(
     else:
         from deepisp.develop import tensors
 
-        pixels = tensors.render(solved, device=device)
+        pixels = tensors.render(solved, device=device, threads=threads)
     return np.ascontiguousarray(frame.orient(pixels, raw.orientation))

@@ -1,13 +1,22 @@
 """Every number that is solved before a pixel is touched: what a raw file and a user's settings come to."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.develop import balance, color, defects, frame, levels, opcode_lists, shading_map, tone
+from deepisp.develop import (
+    balance,
+    color,
+    defects,
+    frame,
+    levels,
+    opcode_lists,
+    samples,
+    shading_map,
+    tone,
+)
 from deepisp.develop.demosaic import methods
 from deepisp.develop.levels import Levels
 from deepisp.develop.opcode_lists import Scales, Shading
@@ -16,7 +25,15 @@ from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
 from deepisp.sensor import cfa as cfa_cell
 
-_SAMPLES = 60_000  # cells that are looked at to choose an exposure
+
+class Window(NamedTuple):
+    """What the picture shows of the demosaiced light, in its pixels; `size` is the picture's rows and columns."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,11 @@ class Plan:
         return "blend" if asked == "reconstruct" and not self.cfa else asked
 
     @property
+    def reconstructs(self) -> bool:
+        """Whether clipped photosites are raised by what their neighbors of other colors see."""
+        return self.highlights == "reconstruct" and len(self.gains) > 1
+
+    @property
     def is_settled_late(self) -> bool:
         """Whether highlights wait for list 3: it moves the levels at which colors clip, each by another factor."""
         return opcode_lists.changes_colors(self.after)
@@ -84,6 +106,31 @@ class Plan:
     def blend_ceiling(self) -> float | None:
         """The level above which demosaiced light is blended before list 3; None for not at all."""
         return self.ceiling if self.highlights == "blend" and not self.is_settled_late else None
+
+    @property
+    def block(self) -> int:
+        """Photosites on a side of one pixel of the demosaiced light."""
+        return methods.block(self.cfa) if self.settings.half else 1
+
+    @property
+    def window(self) -> Window:
+        """Where the picture lies in the demosaiced light."""
+        crop = self.crop
+        top, left, height, width = (n // self.block for n in (crop.top, crop.left, crop.height, crop.width))
+        size = frame.target_size(height, width, aspect=self.pixel_aspect, longest=self.settings.size)
+        return Window(top, left, height, width, size)
+
+    @property
+    def needs_whole(self) -> bool:
+        """Whether the picture cannot be made band by band: list 3 or another size needs all of the light at once."""
+        return bool(self.after) or self.window.size != (self.window.height, self.window.width)
+
+    def shown(self, light: NDArray[np.float32], *, threads: int = 1) -> NDArray[np.float32]:
+        """What the picture shows, at its size, of the whole of the demosaiced light (C, H, W)."""
+        top, left, height, width, size = self.window
+        if self.after:
+            light = self.with_list_3(light, threads=threads)
+        return frame.resize(light[:, top : top + height, left : left + width], *size)
 
     def shading_rows(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Lens gains of some rows, (len(rows), W) or (3, len(rows), W), and the least of any color, (len(rows), W)."""
@@ -118,8 +165,8 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1) -> Plan:
         ValueError: a setting does not fit the file.
     """
     raw = levels.bounded(raw.with_levels(black=settings.black, white=settings.white, cfa=settings.cfa))
-    if settings.shading is not None:
-        raw = shading_map.applied(raw, shading_map.load(Path(settings.shading)))
+    if settings.shading_map is not None:
+        raw = shading_map.applied(raw, settings.shading_map)
     delta_scale = opcode_lists.full_scale(raw)
     pixel_aspect, odd = frame.plausible_aspect(raw.pixel_aspect)
     raw = opcode_lists.after_list_1(replace(raw, pixel_aspect=pixel_aspect))
@@ -131,7 +178,7 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1) -> Plan:
     acted = opcode_lists.after_list_2(
         raw, _repaired(raw, settings), lens_too=settings.lens, delta_scale=delta_scale, threads=threads
     )
-    cfa = "" if raw.linear is not None else cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left)
+    cfa = raw.active_cfa
     block = methods.block(cfa) if settings.half else 1
     shape = raw.active.height // block, raw.active.width // block
     after, left_out = opcode_lists.list_3(raw, block=block) if settings.lens else ((), ())
@@ -165,7 +212,7 @@ def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
     area = raw.active
     values: NDArray[Any] = levels.without_deltas(raw)[area.top : area.bottom, area.left : area.right]
     if settings.hot_pixels and raw.mosaic is not None:
-        cfa = cfa_cell.shift(raw.cfa, area.top, area.left)
+        cfa = raw.active_cfa
         values = defects.repair(values, defects.hot_pixels(values, cfa=cfa), cfa=cfa)
     return values
 
@@ -199,61 +246,8 @@ def _exposed(plan: Plan, baseline_ev: float) -> Plan:
     """The plan with its exposure: 1 is the light at which the first balanced color clips."""
     gain = 2.0**plan.settings.ev / plan.ceiling
     if plan.settings.tone == "default":
-        light = np.maximum(sample(plan) / plan.ceiling, 0) @ plan.matrix.T
+        light = np.maximum(samples.light(plan) / plan.ceiling, 0) @ plan.matrix.T
         gain *= tone.exposure(light.astype(np.float32), baseline_ev)
     # Clipping ends all colors at the ceiling; the other ways know more light, up to the mean of what they kept.
     most = plan.ceiling if plan.highlights == "clip" else float(plan.clip_levels.mean())
     return replace(plan, matrix=plan.matrix * gain, white=most * gain)
-
-
-def sample(plan: Plan) -> NDArray[np.float64]:
-    """Balanced colors of cells spread evenly over the crop, (N, C), ended at the ceiling, with their lens gains."""
-    crop = plan.crop
-    if plan.cfa == "":
-        return _sample_linear(plan)
-    pattern, shape = plan.pattern, plan.levels.black.shape
-    n = int(np.lcm(len(pattern), np.lcm(*shape)))
-    rows, columns = crop.height // n, crop.width // n
-    if not rows or not columns:
-        return np.zeros((1, len(plan.gains)))
-    step = max(1, int((rows * columns / _SAMPLES) ** 0.5))
-    top, left = crop.top - crop.top % n, crop.left - crop.left % n
-    total = np.zeros((-(-rows // step), -(-columns // step), len(plan.gains)))
-    counts, shading = np.zeros(len(plan.gains)), np.zeros_like(total)
-    for r, c in np.ndindex(n, n):
-        values = plan.values[top + r : top + rows * n : n * step, left + c : left + columns * n : n * step]
-        level, color = (r % shape[0], c % shape[1]), pattern[r % len(pattern), c % len(pattern)]
-        total[..., color] += (values - plan.levels.black[level]) * plan.levels.scale[level]
-        counts[color] += 1
-        if plan.shading is not None:
-            at = (
-                np.arange(top + r, top + rows * n, n * step),
-                np.arange(left + c, left + columns * n, n * step),
-            )
-            shading[..., color] += plan.shading.at(*at)
-    light = np.minimum(total / counts * plan.gains, plan.ceiling)
-    light *= shading / counts if plan.shading is not None else 1
-    return np.asarray(light.reshape(-1, len(plan.gains)))
-
-
-def _sample_linear(plan: Plan) -> NDArray[np.float64]:
-    crop = plan.crop
-    step = max(1, int((crop.height * crop.width / _SAMPLES) ** 0.5))
-    rows, columns = np.arange(crop.top, crop.bottom, step), np.arange(crop.left, crop.right, step)
-    light = (plan.values[np.ix_(rows, columns)] - plan.levels.black[0]) * plan.levels.scale[0]
-    light = np.minimum(light * plan.gains, plan.ceiling)
-    if plan.shading is not None:
-        light = light * plan.shading.at(rows, columns).transpose(1, 2, 0)
-    return np.asarray(light.reshape(-1, 3), np.float64)
-
-
-def sample_mosaic(plan: Plan) -> NDArray[np.float32]:
-    """The balanced mosaic of cells spread evenly over the area, next to each other; not clipped."""
-    n = int(np.lcm.reduce([len(plan.pattern), *plan.levels.black.shape]))
-    rows, columns = (size // n for size in plan.values.shape[:2])
-    step = max(1, int((rows * columns / _SAMPLES) ** 0.5))
-    taken = [(np.arange(0, count, step)[:, None] * n + np.arange(n)).ravel() for count in (rows, columns)]
-    values = plan.values[np.ix_(*taken)]
-    signal = levels.signal(values, plan.levels)
-    times = [len(one) // len(plan.pattern) for one in taken]
-    return (signal * np.tile(plan.gains[plan.pattern], times)).astype(np.float32)

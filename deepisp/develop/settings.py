@@ -4,11 +4,14 @@ import hashlib
 import json
 from numbers import Real
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
-from deepisp.checked import Checked
+from deepisp.checked import Checked, Fault, Wrong
+
+if TYPE_CHECKING:
+    from deepisp.develop.shading_map import Shading
 
 Space = Literal[
     "srgb", "p3", "adobergb", "prophoto", "rec2020",
@@ -63,22 +66,34 @@ class Settings(Checked, frozen=True, extra="forbid"):
 
     @field_validator("shading", mode="before")
     @classmethod
-    def _is_map(cls, value: Any) -> Any:
-        """A wrong map is a wrong setting, before any file is read."""
+    def _text_too(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, Path) else value
+
+    _map: bytes = PrivateAttr(b"")
+
+    def __init__(self, /, **values: Any) -> None:
+        """A wrong map is a wrong setting, before any file is read; a run keeps to the map that it began with."""
+        super().__init__(**values)
+        if self.shading is None:
+            return
+        try:
+            self._map = Path(self.shading).read_bytes()
+            self.shading_map  # noqa: B018  a wrong one raises
+        except OSError as error:
+            words = f"{self.shading}: {error.strerror}; give the file that deepisp calibrate flat wrote"
+            raise Wrong((Fault("shading", words),)) from error
+        except ValueError as error:
+            raise Wrong((Fault("shading", str(error)),)) from error
+
+    @property
+    def shading_map(self) -> "Shading | None":
+        """The map in the file that `shading` names, as it was when these settings were made."""
         from deepisp.develop import shading_map  # NumPy; --help needs none
 
-        if value is None:
-            return None
-        try:
-            shading_map.load(Path(value))
-        except OSError as error:
-            raise ValueError(
-                f"{value}: {error.strerror}; give the file that deepisp calibrate flat wrote"
-            ) from error
-        return str(value)
+        return None if self.shading is None else shading_map.parse(self._map, Path(self.shading).name)
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ where a setting differs."""
         known = self.model_dump(exclude={"shading"} if self.shading is None else None)
-        known |= {} if self.shading is None else {"shading": Path(self.shading).read_text(encoding="utf-8")}
+        known |= {} if self.shading is None else {"shading": self._map.decode()}
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]

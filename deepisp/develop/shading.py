@@ -92,10 +92,6 @@ class GainGrid:
             out[np.ix_(down, right)] = _bilinear(self.gains[row * self.side + column], *nodes)
         return out
 
-    def rows(self, start: int, stop: int, columns: tuple[int, int]) -> NDArray[np.float32]:
-        """Gains of the photosites in rows `start` to `stop` and a range of columns, (stop - start, width)."""
-        return self.at(np.arange(start, stop), np.arange(*columns))
-
     def lowest(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float32]:
         """`ceiling` at photosites, (len(rows), len(columns))."""
         return _bilinear(self.ceiling, *self._nodes(rows, columns)).astype(np.float32)

@@ -8,6 +8,7 @@ OpcodeList2, which `develop` carries out and `write_dng` writes. It is measured 
 import tomllib
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -81,8 +82,18 @@ def load(path: Path) -> Shading:
         ValueError: it is no map of lens shading; names the file and the key.
         OSError: it cannot be read.
     """
+    return parse(path.read_bytes(), path.name)
+
+
+@lru_cache(maxsize=4)  # one map serves a whole run, and is thousands of numbers to check
+def parse(data: bytes, name: str) -> Shading:
+    """The map in the bytes of a file of that name.
+
+    Raises:
+        ValueError: as `load`.
+    """
     try:
-        found = _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        found = _File.model_validate(tomllib.loads(data.decode()))
         planes = tuple(
             Plane(one.color, one.positions, np.array(one.gains, np.float64)) for one in found.planes
         )
@@ -90,16 +101,14 @@ def load(path: Path) -> Shading:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"])) or "the file"
-        raise ValueError(
-            f"{path.name}: {key}: {first['msg']}; make it with deepisp calibrate flat"
-        ) from error
+        raise ValueError(f"{name}: {key}: {first['msg']}; make it with deepisp calibrate flat") from error
     except ValueError as error:  # no TOML, no UTF-8, ragged rows, no CFA
-        raise ValueError(f"{path.name}: {error}; make it with deepisp calibrate flat") from error
+        raise ValueError(f"{name}: {error}; make it with deepisp calibrate flat") from error
     covered = sorted(at for plane in planes for at in plane.positions)
     if covered != sorted(np.ndindex(*cell.shape)) or any(
         (plane.gains <= 0).any() or min(plane.gains.shape) < 2 for plane in planes
     ):
-        raise ValueError(f"{path.name}: its planes do not cover the cell {found.cfa} once with gains above 0")
+        raise ValueError(f"{name}: its planes do not cover the cell {found.cfa} once with gains above 0")
     optics = Optics(found.lens, found.focal_length_mm, found.aperture)
     shape = (found.rows, found.columns)
     return Shading(found.maker, found.model, optics, found.cfa, shape, planes, found.frames)
@@ -141,11 +150,10 @@ def applied(raw: RawImage, shading: Shading) -> RawImage:
             f"the map is of a {shading.maker} {shading.model}, the file from a {raw.maker} {raw.model}; "
             "measure flats of this camera"
         )
-    cfa = cfa_cell.shift(raw.cfa, raw.active.top, raw.active.left)
-    if (raw.active.shape, cfa) != (shading.shape, shading.cfa):
+    if (raw.active.shape, raw.active_cfa) != (shading.shape, shading.cfa):
         raise ValueError(
             f"the map is of {shading.shape[0]} x {shading.shape[1]} photosites {shading.cfa}, the file has "
-            f"{raw.active.height} x {raw.active.width} {cfa}; measure flats in the same mode"
+            f"{raw.active.height} x {raw.active.width} {raw.active_cfa}; measure flats in the same mode"
         )
     known = opcode_bytes.parse(raw.opcode_list_2, shape=raw.active.shape)
     if any(isinstance(one, GainMap) for one in known):

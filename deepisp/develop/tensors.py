@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from deepisp.develop import color, frame, highlights, levels, output, tone
+from deepisp.develop import color, highlights, levels, output, samples, tone
 from deepisp.develop.demosaic import methods
 from deepisp.develop.demosaic.edges import padding_indices
-from deepisp.develop.plan import Plan, sample_mosaic
+from deepisp.develop.plan import Plan
+from deepisp.sensor import cfa as cfa_cell
 
 _ROWS = 1536  # of a band: 24 megapixels in three, each about 0.5 GiB on the device
 
@@ -24,24 +25,24 @@ class NoDevice(RuntimeError):
     """The device that was asked for is not there."""
 
 
-def render(plan: Plan, *, device: str) -> NDArray[Any]:
+def render(plan: Plan, *, device: str, threads: int = 1) -> NDArray[Any]:
     """The picture of a plan as the sensor saw it, (H, W, 3) uint8, uint16 or float32.
+
+    Args:
+        plan: from `plan.solve`.
+        device: as torch names it.
+        threads: how many share a warp of list 3, which is done on the CPU; the result does not depend on it.
 
     Raises:
         NoDevice: torch does not find it.
     """
     with torch.no_grad():
         light = _linear_light(plan, _found(device))
-        block = methods.block(plan.cfa) if plan.settings.half else 1
-        crop = plan.crop
-        top, left, height, width = (n // block for n in (crop.top, crop.left, crop.height, crop.width))
-        size = frame.target_size(height, width, aspect=plan.pixel_aspect, longest=plan.settings.size)
-        if plan.after:
-            acted = plan.with_list_3(light.cpu().numpy())
-            light = torch.from_numpy(acted).to(light.device)
-        light = light[:, top : top + height, left : left + width]
-        if size != (height, width):
-            light = torch.from_numpy(frame.resize(light.cpu().numpy(), *size)).to(light.device)
+        top, left, height, width, size = plan.window
+        if plan.needs_whole:
+            light = torch.from_numpy(plan.shown(light.cpu().numpy(), threads=threads)).to(light.device)
+        else:
+            light = light[:, top : top + height, left : left + width]
         bands = [finish(light[:, row : row + _ROWS], plan) for row in range(0, size[0], _ROWS)]
         return np.concatenate([band.permute(1, 2, 0).cpu().numpy() for band in bands])
 
@@ -83,16 +84,14 @@ def _found(device: str) -> torch.device:
 def _linear_light(plan: Plan, device: torch.device) -> Tensor:
     bands = []
     height = plan.values.shape[0]
-    offsets = np.zeros(len(plan.gains))
-    if plan.highlights == "reconstruct" and len(plan.gains) > 1:
-        offsets = highlights.opposed_offsets(sample_mosaic(plan), plan.pattern, plan.mosaic_levels)
+    offsets = samples.opposed_offsets(plan)
     for start in range(0, height, _ROWS):
         stop = min(start + _ROWS, height)
         if plan.cfa:
             bands.append(_blended(_mosaic_light(plan, start, stop, offsets, device), plan))
         else:
             light = _blended(_planes(plan, start, stop, device), plan)
-            bands.append(_binned(light, methods.block("")) if plan.settings.half else light)
+            bands.append(_binned(light, plan.block))
     return torch.cat(bands, dim=-2)
 
 
@@ -122,8 +121,7 @@ def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], devi
     """Camera colors of rows `start` to `stop`, computed with as much context as the CPU path takes."""
     half = plan.settings.half
     halo = methods.cpu(plan.cfa, plan.settings.demosaic, half=half).halo
-    reconstructs = plan.highlights == "reconstruct" and len(plan.gains) > 1
-    margin = highlights.REACH if reconstructs else 0
+    margin = highlights.REACH if plan.reconstructs else 0
     n, first = len(plan.pattern), start - halo - margin
     height, width = plan.values.shape
     rows = padding_indices(first, stop + halo + margin, height, n)
@@ -134,8 +132,8 @@ def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], devi
     )
     signal = levels.normalize(values, black=black, scale=scale) * gains
     signal = highlights.clip(signal, ceiling=plan.signal_ceiling)
-    if reconstructs:
-        pattern = torch.from_numpy(np.roll(plan.pattern, -first, axis=0).astype(np.int64)).to(device)
+    if plan.reconstructs:
+        pattern = np.roll(plan.pattern, -first, axis=0)
         level, offset = (
             torch.from_numpy(array.astype(np.float32)).to(device) for array in (plan.mosaic_levels, offsets)
         )
@@ -151,20 +149,18 @@ def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], devi
 
 def _tiled(cell: NDArray[Any], rows: NDArray[np.intp], width: int) -> NDArray[np.float32]:
     """The values of a repeating cell at some rows and all columns."""
-    tiled = cell[rows[:, None] % cell.shape[0], np.arange(width) % cell.shape[1]]
-    return np.ascontiguousarray(tiled, np.float32)
+    return np.ascontiguousarray(cfa_cell.tiled(cell[rows % len(cell)], len(rows), width), np.float32)
 
 
 def _binned(light: Tensor, block: int) -> Tensor:
-    return torch.nn.functional.avg_pool2d(light[None], block)[0]
+    return light if block == 1 else torch.nn.functional.avg_pool2d(light[None], block)[0]
 
 
 def _superpixels(mosaic: Tensor, plan: Plan) -> Tensor:
     """Means of each color in each block, (C, H / block, W / block)."""
     block = methods.block(plan.cfa)
     height, width = (side - side % block for side in mosaic.shape)
-    pattern = torch.from_numpy(plan.pattern.astype(np.int64)).to(mosaic.device)
-    colors = pattern.repeat(-(-height // len(pattern)), -(-width // len(pattern)))[:height, :width]
+    colors = torch.from_numpy(cfa_cell.tiled(plan.pattern, height, width)).to(mosaic.device)
     cut = mosaic[:height, :width]
     masks = torch.stack([(colors == color).to(cut.dtype) for color in range(len(plan.gains))])
     return _binned(cut * masks, block) / _binned(masks, block)

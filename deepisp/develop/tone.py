@@ -135,8 +135,7 @@ def exposure(light: NDArray[np.float32], baseline_ev: float) -> float:
 
 
 _TOWARD_GRAY = 0.6  # chosen by eye on indoor, outdoor, night and studio raws
-_TOWARD_WHITE = (
-    0.5  # a scene that uses a quarter of the range, however gray its average, was exposed for its white
-)
+# A scene that uses a quarter of the range, however gray its average, was exposed for its white.
+_TOWARD_WHITE = 0.5
 _DARKEN_EV, _BRIGHTEN_EV = -0.5, 3.0
 _HIGHLIGHT_PERCENT, _HIGHLIGHT_LIGHT = 98.0, 1.5  # the sigmoid shows light 1.5 at 0.85, still with detail

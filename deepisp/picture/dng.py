@@ -15,18 +15,10 @@ from numpy.typing import NDArray
 from deepisp.picture import exif, ifd
 from deepisp.picture.atomic import commit
 from deepisp.picture.ifd import ASCII, BYTE, DOUBLE, LONG, RATIONAL, SHORT, SRATIONAL, UNDEFINED, Field
+from deepisp.raw import dng_tags
 from deepisp.raw.image import ColorCalibration, RawImage
 from deepisp.sensor import cfa
 
-_CFA, _LINEAR_RAW = 32803, 34892  # PhotometricInterpretation, DNG 1.7.1, chapter 4
-_PHOTOMETRIC, _SUB_IFDS = 262, 330  # TIFF 6.0, page 37; TIFF technical note 1
-# (ColorMatrix, CalibrationIlluminant, CameraCalibration, ForwardMatrix, IlluminantData) of the three
-# calibrations: DNG 1.7.1, chapter 4.
-_CALIBRATION_TAGS = (
-    (50721, 50778, 50723, 50964, 52533),
-    (50722, 50779, 50724, 50965, 52534),
-    (52531, 52529, 52530, 52532, 52535),
-)
 _OTHER_ILLUMINANT = 255  # EXIF LightSource: given by its chromaticity
 
 
@@ -65,11 +57,11 @@ def write_dng(
     if preview is None:
         stream = _tiff([_Page(data, camera | own, is_raw=True)], found)
     else:
-        camera[50970] = ifd.field(LONG, 2)  # PreviewColorSpace: sRGB
+        camera[dng_tags.PREVIEW_COLOR_SPACE] = ifd.field(LONG, 2)  # sRGB
         stream = _tiff([_Page(preview, camera, is_raw=False), _Page(data, own, is_raw=True)], found)
     if raw.kind == "mono":  # tifffile writes LinearRaw of three samples only
-        single = ifd.field(SHORT, _LINEAR_RAW)
-        ifd.replace(stream, _PHOTOMETRIC, _PHOTOMETRIC, single, below=None if preview is None else _SUB_IFDS)
+        tag, below = dng_tags.PHOTOMETRIC_INTERPRETATION, None if preview is None else dng_tags.SUB_IFDS
+        ifd.replace(stream, tag, tag, ifd.field(SHORT, dng_tags.LINEAR_RAW), below=below)
     ifd.append(stream, found.pointers)
     commit(Path(path), stream.getbuffer(), replace=replace)
     return found.dropped + warnings
@@ -115,7 +107,7 @@ def _how(pixels: NDArray[Any]) -> dict[str, Any]:
     # Never wider than the picture: LibRaw would misread it (0.22.2; tests/picture/test_write_dng.py).
     columns = min(_TILE, max(16, width // 16 * 16))
     return {
-        "photometric": _LINEAR_RAW if pixels.ndim == 3 else _CFA,
+        "photometric": dng_tags.LINEAR_RAW if pixels.ndim == 3 else dng_tags.CFA,
         "planarconfig": "contig" if pixels.ndim == 3 else None,
         "tile": (rows, columns),  # in strips LibRaw shows lossless JPEG as black
         "compression": "jpeg",
@@ -140,25 +132,26 @@ def _whole_numbers(raw: RawImage) -> NDArray[np.uint16]:
 def _camera(raw: RawImage, found: exif.Directories) -> dict[int, Field]:
     """The tags of directory 0: the camera, its color, the picture as a whole."""
     model = raw.unique_model or f"{raw.maker} {raw.model}".strip() or "unknown"
-    names = {tag: ifd.field(ASCII, words) for tag, words in ((271, raw.maker), (272, raw.model)) if words}
+    known = {dng_tags.MAKE: raw.maker, dng_tags.MODEL: raw.model}
+    names = {tag: ifd.field(ASCII, words) for tag, words in known.items() if words}
     version = _version(raw)
     resolution = {282, 283, 296}  # tifffile writes its own
     fields = {tag: one for tag, one in found.image.items() if tag not in resolution} | names
     fields |= {
-        exif.ORIENTATION: ifd.field(SHORT, raw.orientation),
-        305: ifd.field(ASCII, exif.software()),
-        50706: ifd.field(BYTE, version),
-        50707: ifd.field(BYTE, version if version[1] > 4 else (1, 4, 0, 0)),
-        50708: ifd.field(ASCII, model),
-        50730: ifd.field(SRATIONAL, (raw.baseline_exposure_ev,)),
+        dng_tags.ORIENTATION: ifd.field(SHORT, raw.orientation),
+        dng_tags.SOFTWARE: ifd.field(ASCII, exif.software()),
+        dng_tags.DNG_VERSION: ifd.field(BYTE, version),
+        dng_tags.DNG_BACKWARD_VERSION: ifd.field(BYTE, version if version[1] > 4 else (1, 4, 0, 0)),
+        dng_tags.UNIQUE_CAMERA_MODEL: ifd.field(ASCII, model),
+        dng_tags.BASELINE_EXPOSURE: ifd.field(SRATIONAL, (raw.baseline_exposure_ev,)),
     }
     if raw.as_shot_neutral is not None:
-        fields[50728] = _numbers(RATIONAL, raw.as_shot_neutral)
+        fields[dng_tags.AS_SHOT_NEUTRAL] = _numbers(RATIONAL, raw.as_shot_neutral)
     elif raw.as_shot_white_xy is not None:  # DNG 1.7.1: one of the two
-        fields[50729] = ifd.field(RATIONAL, list(raw.as_shot_white_xy))
+        fields[dng_tags.AS_SHOT_WHITE_XY] = ifd.field(RATIONAL, list(raw.as_shot_white_xy))
     if raw.analog_balance is not None:
-        fields[50727] = _numbers(RATIONAL, raw.analog_balance)
-    for tags, calibration in zip(_CALIBRATION_TAGS, raw.calibrations, strict=False):
+        fields[dng_tags.ANALOG_BALANCE] = _numbers(RATIONAL, raw.analog_balance)
+    for tags, calibration in zip(dng_tags.CALIBRATIONS, raw.calibrations, strict=False):
         fields |= _calibration(calibration, tags)
     return fields
 
@@ -169,17 +162,19 @@ def _version(raw: RawImage) -> tuple[int, int, int, int]:
     return (1, 6, 0, 0) if is_new else (1, 4, 0, 0)
 
 
-def _calibration(one: ColorCalibration, tags: tuple[int, int, int, int, int]) -> dict[int, Field]:
-    matrix, illuminant, camera, forward, data = tags
-    fields = {matrix: _numbers(SRATIONAL, one.xyz_to_camera), illuminant: ifd.field(SHORT, one.illuminant)}
+def _calibration(one: ColorCalibration, tags: dng_tags.Calibration) -> dict[int, Field]:
+    fields = {
+        tags.color_matrix: _numbers(SRATIONAL, one.xyz_to_camera),
+        tags.calibration_illuminant: ifd.field(SHORT, one.illuminant),
+    }
     if one.camera_calibration is not None:
-        fields[camera] = _numbers(SRATIONAL, one.camera_calibration)
+        fields[tags.camera_calibration] = _numbers(SRATIONAL, one.camera_calibration)
     if one.forward is not None:
-        fields[forward] = _numbers(SRATIONAL, one.forward)
+        fields[tags.forward_matrix] = _numbers(SRATIONAL, one.forward)
     if one.illuminant == _OTHER_ILLUMINANT and one.illuminant_xy is not None:
         # DNG 1.7.1, IlluminantData1: SHORT 0 for "x, y", then the two as RATIONAL.
         pair = ifd.field(RATIONAL, list(one.illuminant_xy)).data
-        fields[data] = ifd.field(UNDEFINED, ifd.field(SHORT, 0).data + pair)
+        fields[tags.illuminant_data] = ifd.field(UNDEFINED, ifd.field(SHORT, 0).data + pair)
     return fields
 
 
@@ -187,50 +182,57 @@ def _raw_data(raw: RawImage, warnings: list[str]) -> dict[int, Field]:
     """The tags of the raw data's own directory. Cells are counted from the active area, as DNG does."""
     active, crop = raw.active, raw.crop
     fields = {
-        50829: ifd.field(LONG, active),
-        50718: ifd.field(RATIONAL, (raw.pixel_aspect, 1.0)),
-        50719: ifd.field(LONG, (crop.left - active.left, crop.top - active.top)),
-        50720: ifd.field(LONG, (crop.width, crop.height)),
-        50717: _white(raw, warnings),
+        dng_tags.ACTIVE_AREA: ifd.field(LONG, active),
+        dng_tags.DEFAULT_SCALE: ifd.field(RATIONAL, (raw.pixel_aspect, 1.0)),
+        dng_tags.DEFAULT_CROP_ORIGIN: ifd.field(LONG, (crop.left - active.left, crop.top - active.top)),
+        dng_tags.DEFAULT_CROP_SIZE: ifd.field(LONG, (crop.width, crop.height)),
+        dng_tags.WHITE_LEVEL: _white(raw, warnings),
         **_black(raw),
         **_pattern(raw),
     }
     if raw.noise is not None:
-        fields[51041] = ifd.field(DOUBLE, [number for one in raw.noise for number in one])
+        fields[dng_tags.NOISE_PROFILE] = ifd.field(DOUBLE, [number for one in raw.noise for number in one])
     if raw.masked_areas:
-        fields[50830] = ifd.field(LONG, [edge for area in raw.masked_areas for edge in area])
+        fields[dng_tags.MASKED_AREAS] = ifd.field(LONG, [edge for area in raw.masked_areas for edge in area])
     if any(one.lacks_twin for one in raw.calibrations):
         warnings.append(
             "one color matrix of two is known; colors of the DNG may differ a little from the file's"
         )
-    lists = ((51008, raw.opcode_list_1), (51009, raw.opcode_list_2), (51022, raw.opcode_list_3))
-    return fields | {tag: ifd.field(UNDEFINED, data) for tag, data in lists if data}
+    lists = {
+        dng_tags.OPCODE_LIST_1: raw.opcode_list_1,
+        dng_tags.OPCODE_LIST_2: raw.opcode_list_2,
+        dng_tags.OPCODE_LIST_3: raw.opcode_list_3,
+    }
+    return fields | {tag: ifd.field(UNDEFINED, data) for tag, data in lists.items() if data}
 
 
 def _pattern(raw: RawImage) -> dict[int, Field]:
     """The CFA from the active area's corner on; nothing for linear data, nor without color filters."""
     if raw.kind in ("linear", "mono"):
         return {}
-    corner = cfa.shift(raw.cfa, raw.active.top, raw.active.left)
+    corner = raw.active_cfa
     planes = bytes(cfa.LETTERS.index(letter) for letter in raw.colors)
     side = cfa.side(corner)
     return {
-        33421: ifd.field(SHORT, (side, side)),
-        33422: ifd.field(BYTE, bytes(cfa.LETTERS.index(letter) for letter in corner)),
-        50710: ifd.field(BYTE, planes),
-        50711: ifd.field(SHORT, 1),  # CFALayout: rectangular
+        dng_tags.CFA_REPEAT_PATTERN_DIM: ifd.field(SHORT, (side, side)),
+        dng_tags.CFA_PATTERN: ifd.field(BYTE, bytes(cfa.LETTERS.index(letter) for letter in corner)),
+        dng_tags.CFA_PLANE_COLOR: ifd.field(BYTE, planes),
+        dng_tags.CFA_LAYOUT: ifd.field(SHORT, 1),  # rectangular
     }
 
 
 def _black(raw: RawImage) -> dict[int, Field]:
     if raw.linear is not None:
-        return {50714: _numbers(RATIONAL, raw.black_level)}
-    cell = np.roll(raw.black_level, (-raw.active.top, -raw.active.left), axis=(0, 1))
-    fields = {50713: ifd.field(SHORT, cell.shape), 50714: _numbers(RATIONAL, cell)}
+        return {dng_tags.BLACK_LEVEL: _numbers(RATIONAL, raw.black_level)}
+    cell = raw.active_cell(raw.black_level)
+    fields = {
+        dng_tags.BLACK_LEVEL_REPEAT_DIM: ifd.field(SHORT, cell.shape),
+        dng_tags.BLACK_LEVEL: _numbers(RATIONAL, cell),
+    }
     if raw.black_columns is not None:
-        fields[50715] = _numbers(SRATIONAL, raw.black_columns)
+        fields[dng_tags.BLACK_LEVEL_DELTA_H] = _numbers(SRATIONAL, raw.black_columns)
     if raw.black_rows is not None:
-        fields[50716] = _numbers(SRATIONAL, raw.black_rows)
+        fields[dng_tags.BLACK_LEVEL_DELTA_V] = _numbers(SRATIONAL, raw.black_rows)
     return fields
 
 

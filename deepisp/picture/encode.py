@@ -14,6 +14,7 @@ from deepisp.picture import exif, formats, ifd
 from deepisp.picture.errors import MissingExtra
 from deepisp.picture.exif import Directories
 from deepisp.picture.formats import Format
+from deepisp.raw import dng_tags
 
 Pixels = NDArray[np.uint8] | NDArray[np.uint16] | NDArray[np.float32]
 
@@ -49,7 +50,7 @@ def avif(picture: Picture) -> memoryview:
     """AVIF; chroma is halved below quality 90. Speed 8 of 10: slower ones take seconds for 12 MP."""
     chroma = "4:4:4" if picture.quality >= _SHARP else "4:2:0"
     # AVIF says the orientation by itself; finding the tag, Pillow would write all EXIF anew, and as ASCII.
-    image = {tag: one for tag, one in picture.exif.image.items() if tag != exif.ORIENTATION}
+    image = {tag: one for tag, one in picture.exif.image.items() if tag != dng_tags.ORIENTATION}
     block = exif.block(picture.exif._replace(image=image))
     return _pillow(
         _colored(picture), "AVIF", quality=picture.quality, speed=8, subsampling=chroma, exif=block

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import deepisp
 from deepisp.picture import ifd
 from deepisp.picture.ifd import ASCII, BYTE, LONG, RATIONAL, SHORT, SRATIONAL, UNDEFINED, Field
+from deepisp.raw import dng_tags
 from deepisp.raw.image import Exif
 
 # Exif 2.32 (CIPA DC-008-2019), tables 3 to 8: the type of each tag that we copy into directory 0 ...
@@ -18,51 +19,17 @@ _IMAGE = {
     270: ASCII, 271: ASCII, 272: ASCII, 282: RATIONAL, 283: RATIONAL, 296: SHORT, 306: ASCII, 315: ASCII,
     33432: ASCII,
 }  # fmt: skip
-ORIENTATION = 274
 _RESOLUTION = (282, 283, 296)  # XResolution, YResolution, ResolutionUnit: only together
 # ... of the tags of the EXIF directory; one that is not here is typed by its value ...
 _RATIONALS = (
-    33434,
-    33437,
-    37122,
-    37378,
-    37381,
-    37382,
-    37386,
-    41483,
-    41486,
-    41487,
-    41493,
-    41988,
-    42034,
-    42240,
-)
-_SIGNED = (
-    37377,
-    37379,
-    37380,
-    37888,
-    37892,
-)  # shutter speed, brightness, exposure bias; temperature, elevation
+    33434, 33437, 37122, 37378, 37381, 37382, 37386, 41483, 41486, 41487, 41493, 41988, 42034, 42240,
+)  # fmt: skip
+# Shutter speed, brightness, exposure bias; temperature, elevation.
+_SIGNED = (37377, 37379, 37380, 37888, 37892)
 _OPAQUE = (34856, 36864, 37121, 37510, 40960, 41484, 41728, 41729, 41730, 41995)
 _TEXTS = (
-    34852,
-    36867,
-    36868,
-    36880,
-    36881,
-    36882,
-    37520,
-    37521,
-    37522,
-    40964,
-    42016,
-    42032,
-    42033,
-    42035,
-    42036,
-    42037,
-)
+    34852, 36867, 36868, 36880, 36881, 36882, 37520, 37521, 37522, 40964, 42016, 42032, 42033, 42035, 42036, 42037,
+)  # fmt: skip
 _EXIF = (
     dict.fromkeys(_RATIONALS, RATIONAL)
     | dict.fromkeys(_SIGNED, SRATIONAL)
@@ -120,7 +87,10 @@ def directories(
     """The EXIF of a picture of `height` x `width` upright pixels in `space`. Never fails: what cannot be
     written is dropped, and named in `dropped`."""
     found = directories_as_found(exif, strip_gps=strip_gps)
-    ours = {ORIENTATION: ifd.field(SHORT, 1), 305: ifd.field(ASCII, software(digest, source))}
+    ours = {
+        dng_tags.ORIENTATION: ifd.field(SHORT, 1),
+        dng_tags.SOFTWARE: ifd.field(ASCII, software(digest, source)),
+    }
     sizes = {
         40961: ifd.field(SHORT, _SRGB if space == "srgb" else _UNCALIBRATED),
         40962: ifd.field(LONG, width),

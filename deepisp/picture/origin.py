@@ -32,8 +32,3 @@ def of(path: Path) -> Origin:
     except OSError:
         return Origin()
     return Origin(*(part.decode() for part in found[-1])) if found else Origin()
-
-
-def settings_digest(path: Path) -> str | None:
-    """The digest of the settings that made the picture at `path`; None if there is no file or no digest in it."""
-    return of(path).settings or None

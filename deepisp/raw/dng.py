@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw import dng_color, opcode_bytes, tags
+from deepisp.raw import dng_color, dng_tags, opcode_bytes, tags
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.plausible import finite
@@ -20,10 +20,10 @@ def is_libraws(page: Any) -> bool:
 
     Tiles wider than the picture it reads as if they ended with the picture's rows (LibRaw 0.22.2, measured).
     """
-    dim = tags.numbers(page, 33421)
+    dim = tags.numbers(page, dng_tags.CFA_REPEAT_PATTERN_DIM)
     is_small = dim is not None and tuple(dim) in ((2, 2), (6, 6))
     return bool(
-        page.photometric == 32803
+        page.photometric == dng_tags.CFA
         and is_small
         and page.compression in (1, 7)
         and _sample_format(page) == 1
@@ -65,9 +65,9 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
     black, white = _levels(file, page, cfa, active, is_linear=is_linear)
     is_dng = "DNGVersion" in first.tags
     shapes = {
-        51008: (height, width),
-        51009: active.shape,
-        51022: active.shape,
+        dng_tags.OPCODE_LIST_1: (height, width),
+        dng_tags.OPCODE_LIST_2: active.shape,
+        dng_tags.OPCODE_LIST_3: active.shape,
     }  # lists 2 and 3 see no borders
     lists = [_opcodes(file, page, code, shape, warnings, is_dng=is_dng) for code, shape in shapes.items()]
     values = finite(file, values, warnings)
@@ -77,13 +77,14 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
         cfa=cfa,
         black_level=black,
         white_level=white,
-        black_rows=_deltas(page, 50716, active.height),  # BlackLevelDeltaV
-        black_columns=_deltas(page, 50715, active.width),  # BlackLevelDeltaH
+        black_rows=_deltas(page, dng_tags.BLACK_LEVEL_DELTA_V, active.height),
+        black_columns=_deltas(page, dng_tags.BLACK_LEVEL_DELTA_H, active.width),
         as_shot_neutral=dng_color.neutral(first, order, cfa_cell.colors(cfa) if cfa else "RGB"),
         as_shot_white_xy=dng_color.white_xy(first),
         calibrations=dng_color.calibrations(first, order, warnings),
-        analog_balance=dng_color.per_color(first, 50727, order),
-        baseline_exposure_ev=float(np.clip(tags.number(first, 50730), -10, 10)),  # cameras write -2 to 4
+        analog_balance=dng_color.per_color(first, dng_tags.ANALOG_BALANCE, order),
+        # Cameras write -2 to 4.
+        baseline_exposure_ev=float(np.clip(tags.number(first, dng_tags.BASELINE_EXPOSURE), -10, 10)),
         noise=dng_color.noise(page, first, order),
         opcode_list_1=lists[0],
         opcode_list_2=lists[1],
@@ -93,9 +94,9 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
         masked_areas=_masked_areas(page, height, width),
         orientation=_orientation(first),
         pixel_aspect=_aspect(page),
-        maker=tags.text(first, 271),
-        model=tags.text(first, 272),
-        unique_model=tags.text(first, 50708),
+        maker=tags.text(first, dng_tags.MAKE),
+        model=tags.text(first, dng_tags.MODEL),
+        unique_model=tags.text(first, dng_tags.UNIQUE_CAMERA_MODEL),
         warnings=tuple(warnings),
         path=file,
     )
@@ -103,7 +104,7 @@ def assemble(file: Path, first: Any, page: Any, values: NDArray[Any]) -> RawImag
 
 def linearized(page: Any, values: NDArray[Any]) -> NDArray[Any]:
     """The values through the LinearizationTable, if there is one; its last entry goes on for ever."""
-    table = tags.numbers(page, 50712)
+    table = tags.numbers(page, dng_tags.LINEARIZATION_TABLE)
     if table is None or values.dtype != np.uint16 or not len(table):
         return values
     linear: NDArray[Any] = table.clip(0, 65535).astype(np.uint16)[np.minimum(values, len(table) - 1)]
@@ -116,7 +117,7 @@ def active_area(file: Path, page: Any, height: int, width: int) -> Area:
     Raises:
         DamagedFile: they lie outside the picture.
     """
-    given = tags.numbers(page, 50829)
+    given = tags.numbers(page, dng_tags.ACTIVE_AREA)
     if given is None or len(given) != 4:
         return Area(0, 0, height, width)
     area = Area(*(int(n) for n in given))
@@ -127,10 +128,11 @@ def active_area(file: Path, page: Any, height: int, width: int) -> Area:
 
 def _cfa(file: Path, page: Any, active: Area) -> str:
     """The cell at values[0, 0]; the tag's cell lies at the top left of the active area."""
-    if page.photometric != 32803:
+    if page.photometric != dng_tags.CFA:
         return "W"
-    dim, pattern = tags.numbers(page, 33421), tags.numbers(page, 33422)
-    layout = tags.number(page, 50711, 1)
+    dim = tags.numbers(page, dng_tags.CFA_REPEAT_PATTERN_DIM)
+    pattern = tags.numbers(page, dng_tags.CFA_PATTERN)
+    layout = tags.number(page, dng_tags.CFA_LAYOUT, 1)
     if dim is None or pattern is None or len(dim) != 2 or len(pattern) != dim[0] * dim[1]:
         raise UnsupportedFile(file, "a mosaic without a CFA pattern", "describe it with --layout")
     if layout != 1 or dim[0] != dim[1] or not 1 <= dim[0] <= 16 or pattern.max() >= len(cfa_cell.LETTERS):
@@ -143,16 +145,16 @@ def _cfa(file: Path, page: Any, active: Area) -> str:
 def _levels(
     file: Path, page: Any, cfa: str, active: Area, *, is_linear: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    black, white = tags.numbers(page, 50714), tags.numbers(page, 50717)
+    black, white = tags.numbers(page, dng_tags.BLACK_LEVEL), tags.numbers(page, dng_tags.WHITE_LEVEL)
     top = 1.0 if _sample_format(page) == 3 else float(2 ** _bits(page) - 1)
     black = np.zeros(1) if black is None else np.where(np.isfinite(black), black, 0)
     # White above what 16 bits can hold says nothing, and a histogram up to it would take gigabytes.
     white = np.full(1, top) if white is None or not _is_within(white, page) else white
     if is_linear:
-        repeat = tags.numbers(page, 50713)
+        repeat = tags.numbers(page, dng_tags.BLACK_LEVEL_REPEAT_DIM)
         black = black if repeat is None or repeat.prod() <= 1 else black.reshape(-1, 3).mean(axis=0)
         return np.resize(black, 3).astype(np.float64), np.resize(white, 3).astype(np.float64)
-    dim = tags.numbers(page, 50713)
+    dim = tags.numbers(page, dng_tags.BLACK_LEVEL_REPEAT_DIM)
     rows, columns = (1, 1) if dim is None or len(dim) != 2 else (int(dim[0]), int(dim[1]))
     if rows < 1 or columns < 1 or rows * columns > 4096 or len(black) not in (1, rows * columns):
         raise DamagedFile(file, f"{len(black)} black levels for a repeat of {rows} x {columns}", _AGAIN)
@@ -197,7 +199,8 @@ def _opcodes(
 
 def _crop(page: Any, active: Area) -> Area | None:
     """DefaultCropOrigin (column, row) and Size (width, height), within the active area, to whole photosites."""
-    origin, size = tags.numbers(page, 50719), tags.numbers(page, 50720)
+    origin = tags.numbers(page, dng_tags.DEFAULT_CROP_ORIGIN)
+    size = tags.numbers(page, dng_tags.DEFAULT_CROP_SIZE)
     if (
         origin is None
         or size is None
@@ -219,7 +222,7 @@ def _crop(page: Any, active: Area) -> Area | None:
 
 
 def _masked_areas(page: Any, height: int, width: int) -> tuple[Area, ...]:
-    values = tags.numbers(page, 50830)
+    values = tags.numbers(page, dng_tags.MASKED_AREAS)
     if values is None or len(values) % 4 or len(values) > 64:
         return ()
     areas = (Area(*(int(n) for n in four)) for four in values.reshape(-1, 4))
@@ -227,13 +230,13 @@ def _masked_areas(page: Any, height: int, width: int) -> tuple[Area, ...]:
 
 
 def _orientation(first: Any) -> int:
-    value = int(tags.number(first, 274, 1))
+    value = int(tags.number(first, dng_tags.ORIENTATION, 1))
     return value if 1 <= value <= 8 else 1
 
 
 def _aspect(page: Any) -> float:
     """DefaultScale: horizontal over vertical."""
-    scale = tags.numbers(page, 50718)
+    scale = tags.numbers(page, dng_tags.DEFAULT_SCALE)
     if scale is None or len(scale) != 2 or not np.isfinite(scale).all() or (scale <= 0).any():
         return 1.0
     return float(np.clip(scale[0] / scale[1], 0.1, 10.0))

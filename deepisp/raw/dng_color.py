@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw import tags
+from deepisp.raw import dng_tags, tags
 from deepisp.raw.image import ColorCalibration, Noise
 from deepisp.sensor import cfa as cfa_cell
 
@@ -17,7 +17,7 @@ from deepisp.sensor import cfa as cfa_cell
 def plane_order(page: Any, cfa: str) -> list[int]:
     """Positions of our colors among the file's planes (CFAPlaneColor), for matrices and per-color values."""
     colors = cfa_cell.colors(cfa) if cfa else "RGB"
-    planes = tags.numbers(page, 50710)
+    planes = tags.numbers(page, dng_tags.CFA_PLANE_COLOR)
     if planes is None:
         return list(range(len(colors)))
     letters = "".join(cfa_cell.LETTERS[int(p)] for p in planes if p < len(cfa_cell.LETTERS))
@@ -34,38 +34,36 @@ def per_color(page: Any, code: int, order: list[int]) -> NDArray[np.float64] | N
 
 def neutral(first: Any, order: list[int], colors: str) -> NDArray[np.float64] | None:
     """AsShotNeutral, green = 1; `colors` are the channels' letters."""
-    values = per_color(first, 50728, order)
+    values = per_color(first, dng_tags.AS_SHOT_NEUTRAL, order)
     return None if values is None else values / values[max(colors.find("G"), 0)]
 
 
 def white_xy(first: Any) -> tuple[float, float] | None:
     """AsShotWhiteXY."""
-    xy = tags.numbers(first, 50729)
+    xy = tags.numbers(first, dng_tags.AS_SHOT_WHITE_XY)
     return (float(xy[0]), float(xy[1])) if xy is not None and len(xy) == 2 and np.isfinite(xy).all() else None
 
 
 def calibrations(first: Any, order: list[int], warnings: list[str]) -> tuple[ColorCalibration, ...]:
     """ColorMatrix1 to 3 with what belongs to each; one of another size, a singular one or one with 0/0 is left out."""
-    signed = tags.text(first, 50931) == tags.text(first, 50932)  # camera and profile calibration signatures
+    signatures = (dng_tags.CAMERA_CALIBRATION_SIGNATURE, dng_tags.PROFILE_CALIBRATION_SIGNATURE)
+    camera_signature, profile_signature = (tags.text(first, code) for code in signatures)
     found = []
-    # ColorMatrix, CalibrationIlluminant, ForwardMatrix, CameraCalibration, IlluminantData
-    for codes in (
-        (50721, 50778, 50964, 50723, 52533),
-        (50722, 50779, 50965, 50724, 52534),
-        (52531, 52529, 52532, 52530, 52535),
-    ):
-        matrix = _matrix(first, codes[0], (len(order), 3))
+    for codes in dng_tags.CALIBRATIONS:
+        matrix = _matrix(first, codes.color_matrix, (len(order), 3))
         if matrix is None:
-            if first.tags.get(codes[0]) is not None:
-                warnings.append(f"color matrix {codes[0]} is unusable and was left out")
+            if first.tags.get(codes.color_matrix) is not None:
+                warnings.append(f"color matrix {codes.color_matrix} is unusable and was left out")
             continue
-        forward = _matrix(first, codes[2], (3, len(order)))
-        own = _matrix(first, codes[3], (len(order), len(order))) if signed else None
+        forward = _matrix(first, codes.forward_matrix, (3, len(order)))
+        own = _matrix(first, codes.camera_calibration, (len(order), len(order)))
+        if camera_signature != profile_signature:  # DNG 1.7.1: a calibration for another profile
+            own = None
         found.append(
             ColorCalibration(
                 xyz_to_camera=matrix[order],
-                illuminant=int(tags.number(first, codes[1], 0)),
-                illuminant_xy=_illuminant_xy(first, codes[4]),
+                illuminant=int(tags.number(first, codes.calibration_illuminant, 0)),
+                illuminant_xy=_illuminant_xy(first, codes.illuminant_data),
                 forward=None if forward is None else forward[:, order],
                 camera_calibration=None if own is None else own[np.ix_(order, order)],
             )
@@ -99,8 +97,8 @@ def _matrix(first: Any, code: int, shape: tuple[int, int]) -> NDArray[np.float64
 
 def noise(page: Any, first: Any, order: list[int]) -> tuple[Noise, ...] | None:
     """NoiseProfile of the raw directory, or else of the first; one pair in the file holds for every channel."""
-    values = tags.numbers(page, 51041)
-    values = tags.numbers(first, 51041) if values is None else values
+    values = tags.numbers(page, dng_tags.NOISE_PROFILE)
+    values = tags.numbers(first, dng_tags.NOISE_PROFILE) if values is None else values
     if (
         values is None
         or len(values) not in (2, 2 * len(order))

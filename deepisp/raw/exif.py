@@ -10,12 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from deepisp.raw import dng_tags
 from deepisp.raw.image import Exif, RawImage
 
 _DIRECTORIES = {"Image": "Image", "EXIF": "EXIF", "GPS": "GPS"}
 _TIMEOUT_S = 5.0
 _TEXT, _RATIONALS, _UNDEFINED = 2, (5, 10), 7  # TIFF field types
-_MAKE, _MODEL = 271, 272  # TIFF 6.0
 _DNG_TAGS = 0xC000  # DNG's tags begin here; they describe the raw data, not the picture
 _MOST_AT_ONCE = 16 << 20  # bytes
 _LONGEST = 65536  # bytes of one value: larger ones are maker notes and previews
@@ -38,13 +38,13 @@ def attach(raw: RawImage, file: Path) -> RawImage:
     except Exception as error:  # exifread raises whatever its parsing stumbles on
         words = f"EXIF not copied: {type(error).__name__}"
         return replace(raw, warnings=(*raw.warnings, words), exif=_named(raw.exif, raw.maker, raw.model))
-    maker, model = raw.maker or _text(tags, _MAKE), raw.model or _text(tags, _MODEL)
+    maker, model = raw.maker or _text(tags, dng_tags.MAKE), raw.model or _text(tags, dng_tags.MODEL)
     return replace(raw, maker=maker, model=model, exif=_named(found, maker, model))
 
 
 def _named(found: Exif, maker: str, model: str) -> Exif:
     """EXIF with the camera's names, where another header than EXIF knows them."""
-    names = {tag: text for tag, text in ((_MAKE, maker), (_MODEL, model)) if text}
+    names = {tag: text for tag, text in ((dng_tags.MAKE, maker), (dng_tags.MODEL, model)) if text}
     known = found.tags.get("Image", {})
     missing = {tag: text for tag, text in names.items() if not known.get(tag)}
     return replace(found, tags={**found.tags, "Image": {**known, **missing}}) if missing else found

@@ -14,7 +14,7 @@ from deepisp.sensor import cfa as cfa_cell
 
 
 def read(file: Path, limits: Limits) -> RawImage:
-    """The first image of a FITS file: Bayer with BAYERPAT, else monochrome; rows in file order.
+    """The first image of a FITS file: Bayer with BAYERPAT, else monochrome; the top row first.
 
     Raises:
         UnsupportedFile: astropy is missing, or the image is no plain plane.
@@ -42,6 +42,8 @@ def read(file: Path, limits: Limits) -> RawImage:
     zero = _number(header, "BZERO") or 0.0  # 32768 in files of unsigned 16 bits: FITS 4.0, table 11
     warnings = zero_rows(values, file, zero=zero) if zero else []
     values = values if integral else finite(file, values.astype(np.float32), warnings)
+    if _begins_below(header, warnings):
+        values = np.ascontiguousarray(values[::-1])
     cfa = _cfa(file, header)
     cell = np.ones((cfa_cell.side(cfa),) * 2)
     top = float(2 ** abs(header["BITPIX"]) - 1) if integral else max(float(values.max()), 1.0)
@@ -59,7 +61,19 @@ def read(file: Path, limits: Limits) -> RawImage:
     )
 
 
+def _begins_below(header: Any, warnings: list[str]) -> bool:
+    """Whether the file's first row is the picture's last. Cameras begin at the top, though FITS 4.0 advises otherwise.
+
+    Source: the convention of CCDCiel and Siril, https://free-astro.org/index.php?title=Siril:FITS_orientation (2022).
+    """
+    order = str(header.get("ROWORDER", "")).strip().upper()
+    if order not in ("", "TOP-DOWN", "BOTTOM-UP"):
+        warnings.append(f"rows in the order {order!r} are not known; the file's first is taken for the top")
+    return order == "BOTTOM-UP"
+
+
 def _cfa(file: Path, header: Any) -> str:
+    """The cell at the top left of the picture, whichever row the file begins with (Siril 1.4 reads it so)."""
     pattern = str(header.get("BAYERPAT", "")).strip().upper()
     if not pattern:
         return "W"

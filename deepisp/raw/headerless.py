@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from deepisp.raw.errors import DamagedFile, LimitReached, UnsupportedFile
 from deepisp.raw.image import ColorCalibration, Exif, Noise, RawImage
-from deepisp.raw.layout import Layout as Layout  # noqa: PLC0414  handed on: whoever reads bare values needs it
+from deepisp.raw.layout import Layout
 from deepisp.raw.limits import Limits
 from deepisp.raw.plausible import finite
 from deepisp.sensor import cfa as cfa_cell

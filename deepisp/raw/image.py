@@ -248,6 +248,24 @@ class RawImage:
         """`default_crop`, or the active area if the file names none."""
         return self.default_crop or self.active
 
+    @property
+    def plateau(self) -> NDArray[np.float64]:
+        """`saturation_level`, or `white_level` if that was not looked for."""
+        return self.white_level if self.saturation_level is None else self.saturation_level
+
+    @property
+    def active_cfa(self) -> str:
+        """`cfa` of the cell at the top left of the active area; "" if `linear`.
+
+        >>> RawImage(mosaic=np.zeros((4, 4), np.uint16), cfa="RGGB", active_area=Area(0, 1, 4, 4)).active_cfa
+        'GRBG'
+        """
+        return cfa_cell.shift(self.cfa, self.active.top, self.active.left) if self.cfa else ""
+
+    def active_cell(self, cell: NDArray[np.float64]) -> NDArray[np.float64]:
+        """A repeating cell (h, w) of a mosaic, such as `black_level`, from the top left of the active area on."""
+        return np.roll(cell, (-self.active.top, -self.active.left), axis=(0, 1))
+
     def with_levels(
         self, *, black: float | None = None, white: float | None = None, cfa: str | None = None
     ) -> "RawImage":

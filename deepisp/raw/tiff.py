@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.raw import dng, libraw, plausible
+from deepisp.raw import dng, dng_tags, libraw, plausible
 from deepisp.raw.errors import DamagedFile, UnsupportedFile
 from deepisp.raw.headerless import check_size
 from deepisp.raw.image import RawImage
@@ -19,7 +19,7 @@ from deepisp.raw.limits import Limits
 
 _LOSSLESS_JPEG, _VC5, _UNCOMPRESSED = 7, 9, 1  # TIFF Compression values, DNG 1.7.1 and gopro/gpr
 _MINIS = (0, 1)  # PhotometricInterpretation: white is zero, black is zero
-_RGB, _YCBCR, _CFA, _LINEAR_RAW = 2, 6, 32803, 34892
+_RGB = 2
 _AGAIN = "copy it from the camera again"
 _MOST_PAGES = 64
 
@@ -75,7 +75,7 @@ def says_itself(file: Path) -> bool:
                 return True
             is_dng = "DNGVersion" in pages[0].tags
             largest = max(pages, key=_area)
-            if largest.photometric == _CFA and "CFAPattern" not in largest.tags:
+            if largest.photometric == dng_tags.CFA and "CFAPattern" not in largest.tags:
                 return not is_dng and "Make" in pages[0].tags
             return is_dng or not _is_plain(pages)
     except tifffile.TiffFileError:
@@ -112,7 +112,11 @@ def _area(page: Any) -> int:
 
 def _raw_page(file: Path, pages: list[Any]) -> Any:
     """The full-resolution raw directory: NewSubfileType 0 (DNG 1.7.1, chapter 4)."""
-    raw = [p for p in pages if int(p.subfiletype or 0) == 0 and p.photometric in (_CFA, _LINEAR_RAW, *_MINIS)]
+    raw = [
+        p
+        for p in pages
+        if int(p.subfiletype or 0) == 0 and p.photometric in (dng_tags.CFA, dng_tags.LINEAR_RAW, *_MINIS)
+    ]
     raw = raw or [p for p in pages if int(p.subfiletype or 0) == 0 and p.photometric == _RGB]
     if not raw:
         raise DamagedFile(file, "it names no full-size raw picture", _AGAIN)
@@ -218,7 +222,7 @@ def _by_tifffile(file: Path, page: Any) -> NDArray[Any]:
             file, f"a raw picture of {page.samplesperpixel} samples per pixel", "convert it to DNG"
         )
     if page.photometric == 0 and values.dtype.kind == "u":  # white is zero
-        values = np.iinfo(values.dtype).max - values
+        values = values.dtype.type(2 ** _bits(file, page) - 1) - values
     if values.dtype.kind == "u" and values.dtype.itemsize <= 2:
         return values.astype(np.uint16, copy=False)
     return values.astype(np.float32, copy=False)

@@ -11,11 +11,12 @@ X-Trans is a cell of 36 letters. Letters: R, G, B; C, M, Y; W for white (no filt
 """
 
 import math
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Value = TypeVar("Value", bound=np.generic)
 Kind = Literal["bayer", "xtrans", "quad", "four-color", "mono", "other"]
 
 BAYER = ("RGGB", "GRBG", "GBRG", "BGGR")
@@ -80,6 +81,16 @@ def indices(cfa: str) -> NDArray[np.intp]:
     """
     order = colors(cfa)
     return np.array([order.index(letter) for letter in cfa]).reshape(side(cfa), side(cfa))
+
+
+def tiled(values: NDArray[Value], height: int, width: int) -> NDArray[Value]:
+    """Values of a cell of any size, repeated over `height` rows and `width` columns.
+
+    >>> tiled(np.array([[1, 2], [3, 4]]), 3, 3).tolist()
+    [[1, 2, 1], [3, 4, 3], [1, 2, 1]]
+    """
+    rows, columns = values.shape
+    return np.tile(values, (-(-height // rows), -(-width // columns)))[:height, :width]
 
 
 def kind(cfa: str) -> Kind:

@@ -25,6 +25,8 @@ _SCALES = {
     "full_well_e": -1,  # the converter's end, the same DN at every gain
     "shot": 1,
     "read": 2,
+    "shot_error": 1,
+    "read_error": 2,
 }  # power of ISO
 _SIGNED = ("tukey_lambda", "bias_dn")
 _PATTERN = (
@@ -62,6 +64,8 @@ class Entry(Table, frozen=True, extra="forbid"):
         bias_dn: offset from the black level, DN.
         shot: slope of variance over the normalized signal.
         read: variance of the normalized signal at black.
+        shot_error: standard error of `shot`.
+        read_error: standard error of `read`.
         gain_error: standard error of `gain`.
         read_std_dn_error: standard error of `read_std_dn`.
         row_std_dn_error: standard error of `row_std_dn`.
@@ -72,6 +76,7 @@ class Entry(Table, frozen=True, extra="forbid"):
         dsnu_e: deviation of the photosites' offset, electrons.
         dsnu_e_error: standard error of `dsnu_e`.
         linearity_error: mean deviation of the signal from a line over exposure time, a fraction (EMVA 1288).
+        source: of this entry, where it is another than the group's.
     """
 
     iso: PositiveFloat | None = None
@@ -94,7 +99,10 @@ class Entry(Table, frozen=True, extra="forbid"):
     dsnu_e_error: PositiveFloat | None = None
     linearity_error: FiniteFloat | None = Field(None, ge=0)
     shot: PositiveFloat | None = None
+    shot_error: PositiveFloat | None = None
     read: PositiveFloat | None = None
+    read_error: PositiveFloat | None = None
+    source: str | None = Field(None, min_length=8)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -109,60 +117,6 @@ class Entry(Table, frozen=True, extra="forbid"):
         if self.read_std_dn is None and self.gain is not None and self.read_std_e is not None:
             return self.gain * self.read_std_e
         return self.read_std_dn
-
-
-class DarkEntry(Table, frozen=True, extra="forbid"):
-    """What darks say of one color, without any light; electrons where a gain was known.
-
-    Attributes:
-        color: a letter of the CFA.
-        black_level: mean, DN.
-        read_std_dn: noise over time of single photosites, rms: quantization included, rows and columns not.
-        read_std_dn_error: its standard error.
-        tukey_lambda: shape of the Tukey-lambda distribution that fits it.
-        tukey_scale_dn: its scale, DN.
-        row_std_dn: noise that a row shares, rms.
-        column_std_dn: noise that a column shares, rms.
-        dsnu_dn: deviation of the photosites' offsets.
-        dark_current_dn_s: DN per second.
-        dark_current_dn_s_error: its standard error.
-        dark_current_e_s: electrons per second.
-    """
-
-    color: str
-    black_level: FiniteFloat
-    read_std_dn: PositiveFloat
-    read_std_dn_error: PositiveFloat | None = None
-    tukey_lambda: FiniteFloat | None = None
-    tukey_scale_dn: PositiveFloat | None = None
-    row_std_dn: FiniteFloat | None = Field(None, ge=0)
-    column_std_dn: FiniteFloat | None = Field(None, ge=0)
-    dsnu_dn: FiniteFloat | None = Field(None, ge=0)
-    dark_current_dn_s: FiniteFloat | None = None
-    dark_current_dn_s_error: PositiveFloat | None = None
-    dark_current_e_s: FiniteFloat | None = None
-
-
-class Darks(Sourced, frozen=True, extra="forbid"):
-    """What dark frames of one ISO say.
-
-    Attributes:
-        iso: None if it was not recorded.
-        exposure_s: of the frames that the noise is from.
-        black_level: DN per position of the CFA's cell, row by row, from the active area's corner.
-        hot: photosites that stand out, a fraction.
-        telegraph: photosites with random telegraph signal, a fraction; None with too few frames to tell.
-        maps: name of the file beside this one that holds dark shading and the odd photosites, calibrate/dark_maps.py.
-        entries: one a color.
-    """
-
-    iso: PositiveFloat | None = None
-    exposure_s: FiniteFloat | None = Field(None, ge=0)
-    black_level: tuple[FiniteFloat, ...] = Field(min_length=1)
-    hot: FiniteFloat = Field(ge=0, le=1)
-    telegraph: FiniteFloat | None = Field(None, ge=0, le=1)
-    maps: str | None = None
-    entries: tuple[DarkEntry, ...] = Field(min_length=1)
 
 
 class LogLine(Table, frozen=True, extra="forbid"):

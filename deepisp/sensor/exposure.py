@@ -11,9 +11,11 @@ The sources one by one: sensor/sources.py. Tensors are (..., 1, H, W).
 import math
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor import sources
 from deepisp.sensor.noise import Noise
 
@@ -237,8 +239,7 @@ class Sensor:
 
 def _tiled(cell: tuple[tuple[float, ...], ...], like: Tensor) -> Tensor:
     """A cell repeated over the photosites, (H, W); one number stays one."""
-    values = torch.tensor(cell, dtype=like.dtype, device=like.device)
-    if values.numel() == 1:
-        return values
-    (height, width), (rows, columns) = like.shape[-2:], values.shape
-    return values.repeat(-(-height // rows), -(-width // columns))[:height, :width]
+    values = np.array(cell)
+    if values.size > 1:
+        values = cfa_cell.tiled(values, *like.shape[-2:])
+    return torch.from_numpy(values).to(like)

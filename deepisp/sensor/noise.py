@@ -65,10 +65,6 @@ class Noise(NamedTuple):
         """The line of `gain * signal`: digital gain, or one channel's white balance gain."""
         return Noise(self.shot * gain, self.read * gain**2)
 
-    def balanced(self, gain: float) -> "Noise":
-        """The line after a white balance gain, which is a digital gain of one channel."""
-        return self.amplified(gain)
-
     def averaged(self, frames: int) -> "Noise":
         """The line of the mean of so many frames of one scene."""
         return Noise(self.shot / frames, self.read / frames)

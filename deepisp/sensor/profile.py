@@ -2,6 +2,7 @@
 
 import math
 import tomllib
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, get_args
@@ -18,7 +19,9 @@ from pydantic import (
 
 from deepisp import shipped
 from deepisp.sensor import cfa as cfa_cell
-from deepisp.sensor.conversion import ConversionGain, Darks, Entry, LogLine, Sourced, Table
+from deepisp.sensor.conversion import ConversionGain, Entry, LogLine, Sourced, Table
+from deepisp.sensor.darks import Darks
+from deepisp.sensor.identity import Camera
 from deepisp.sensor.noise import Noise
 
 
@@ -119,6 +122,20 @@ class Profile(Table, frozen=True, extra="forbid"):
     conversion_gains: tuple[ConversionGain, ...] = ()
     darks: tuple[Darks, ...] = ()
     prior: Prior | None = None
+
+    @property
+    def camera(self) -> Camera:
+        """Whose profile this is."""
+        return Camera(self.maker, self.models)
+
+    def is_of(self, maker: str, *models: str) -> bool:
+        """Whether this profile is of that camera, as far as both say it; spelling as in sensor/identity.py.
+
+        >>> sony = Profile(maker="Sony", models=("ILCE-7SM2", "Sony A7S II"))
+        >>> sony.is_of("SONY", "ilce-7sm2"), sony.is_of("SONY", "ILCE-7M3"), sony.is_of("")
+        (True, False, True)
+        """
+        return self.camera.may_be(Camera(maker, models))
 
     @field_validator("conversion_gains")
     @classmethod
@@ -235,31 +252,19 @@ def parse(text: str, name: str) -> Profile:
         raise ValueError(f"{name}: {key}: {said}; see sensors/README.md") from error
 
 
-def find(maker: str, model: str) -> Profile | None:
-    """The shipped profile of a camera, or None. Case, spaces, hyphens and a repeated maker do not count.
+def find(maker: str, *models: str) -> Profile | None:
+    """The shipped profile of a camera by any of its names, or None. Spelling as in sensor/identity.py.
 
     >>> find("NIKON CORPORATION", "NIKON D850").models[0]
     'NIKON D850'
     """
-    for path in sorted(shipped.folder("sensors").glob("*.toml")):
-        profile = load(path)
-        makers = {_plain(maker).removesuffix("corporation"), _plain(profile.maker)}
-        known = {_bare(name, makers) for name in profile.models}
-        same_maker = _plain(maker).startswith(_plain(profile.maker)) or not maker.strip()
-        if same_maker and _bare(model, makers) in known:
-            return profile
-    return None
+    camera = Camera(maker, models)
+    return next((one for one in _all(shipped.folder("sensors")) if one.camera.is_sure(camera)), None)
 
 
-def _plain(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isalnum())
-
-
-def _bare(name: str, makers: set[str]) -> str:
-    plain = _plain(name)
-    for maker in sorted(makers, key=len, reverse=True):
-        plain = plain.removeprefix(maker) or plain
-    return plain
+@lru_cache(maxsize=2)  # 7 ms a file to parse and check, and every raw file asks
+def _all(folder: Path) -> tuple[Profile, ...]:
+    return tuple(load(path) for path in sorted(folder.glob("*.toml")))
 
 
 def _keys(location: tuple[int | str, ...]) -> set[str]:

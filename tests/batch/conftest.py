@@ -4,21 +4,16 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from deepisp import batch
-from deepisp.cli.demo import simulate
-from deepisp.picture.dng import write_dng
+from tests.conftest import save_dng
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small raw file."""
-    path = tmp_path_factory.mktemp("raw") / "a.dng"
-    photograph = np.random.default_rng(1).integers(0, 256, (32, 256, 3), np.uint8)
-    write_dng(simulate(photograph, seed=1), path)
-    return path
+    return save_dng(tmp_path_factory.mktemp("raw") / "a.dng")
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from deepisp import batch
 from deepisp.batch import Options, Record, Settings
 from deepisp.cli.demo import simulate
 from deepisp.develop import pipeline
+from deepisp.picture import origin
 from deepisp.picture.dng import write_dng
-from deepisp.picture.origin import settings_digest
 from deepisp.raw.image import Exif
 from tests.batch.conftest import names, statuses
 
@@ -38,7 +38,7 @@ def test_the_picture_is_what_develop_gives(shoot: Callable[..., Path], tmp_path:
     with Image.open(tmp_path / "a.png") as picture:
         seen = np.asarray(picture)
     assert np.array_equal(seen, pipeline.develop(source, settings))
-    assert settings_digest(tmp_path / "a.png") == settings.digest()
+    assert origin.of(tmp_path / "a.png").settings == settings.digest()
 
 
 def test_a_record_says_everything(shoot: Callable[..., Path], tmp_path: Path) -> None:

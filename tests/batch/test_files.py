@@ -28,6 +28,15 @@ def test_a_folder_gives_its_raw_files_by_name_and_no_junk(tmp_path: Path) -> Non
     assert [source.path.name for source in found] == ["a.dng", "b.NEF", "star.fits"]
 
 
+def test_a_folder_gives_other_files_where_their_suffixes_are_named(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.dng", "a.png", "._a.png", "c.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "d.png").mkdir()
+    found = files.gather([tmp_path, tmp_path / "a.png", "no.jpg"], suffixes={".png", ".jpg"})
+    assert [source.path.name for source in found] == ["a.png", "b.JPG", "no.jpg"]
+    assert [source.problem is None for source in found] == [True, True, False]
+
+
 def test_recursion_keeps_subfolders_and_leaves_synology_alone(tmp_path: Path) -> None:
     touch(tmp_path, "b.dng", "day 1/a.dng", "day 1/@eaDir/a.dng", "day 2/noon/a.dng")
     found = files.gather([tmp_path], recursive=True)

@@ -10,7 +10,7 @@ import pytest
 
 import deepisp
 from deepisp import spaces
-from deepisp.calibrate import color, color_report, profile_file
+from deepisp.calibrate import color, color_report, profile_file, profile_groups
 from deepisp.calibrate.charts import chart, color_fit, difference, patches
 from tests.calibrate import charted
 
@@ -176,6 +176,18 @@ def test_corners_that_cannot_be_are_refused(corners, said):
         patches.sample(raw, chart.target("classic"), corners)
 
 
+@pytest.mark.parametrize("turn", [1, 2, 3])
+@pytest.mark.parametrize("method", ["linear", "root-polynomial"])
+def test_a_chart_that_no_fit_explains_is_refused(turn, method):
+    corners = charted.corners(SHAPE)
+    raw = charted.raw(charted.paint(SHAPE, corners, charted.colors()))
+    with pytest.raises(
+        ValueError,
+        match=r"off by \d\d\.\d CIEDE2000 .* above 12 .* order: clockwise, dark skin, bluish green, ",
+    ):
+        color.measure(raw, np.roll(corners, turn, axis=0), method=method)
+
+
 def test_other_colors_than_rgb_are_refused():
     raw = charted.raw(charted.paint(SHAPE, charted.corners(SHAPE), charted.colors()), cfa="GMCY")
     with pytest.raises(ValueError, match="G,C,M,Y"):
@@ -272,13 +284,34 @@ def test_the_verb_writes_a_sensor_file_that_loads(dng, tmp_path):
 
 def test_the_sensor_file_holds_all_that_was_fitted(tmp_path):
     result = measured()
-    tables = profile_file.with_color({"maker": "a", "models": ["b"]}, color.profile_group(result))
+    tables = profile_groups.with_color({"maker": "a", "models": ["b"]}, color.profile_group(result))
     (kept,) = profile_file.write(tables, tmp_path / "camera.toml").color
     assert kept.illuminant_xy == pytest.approx(result.white_xy, rel=1e-5)
     assert np.allclose(kept.xyz_to_camera, result.calibration.xyz_to_camera, rtol=1e-5)
     assert np.allclose(kept.forward, result.linear.matrix, rtol=1e-5, atol=1e-6)
     assert kept.root_polynomial.degree == result.fit.degree == 2
     assert np.allclose(kept.root_polynomial.matrix, result.fit.matrix, rtol=1e-5, atol=1e-6)
+
+
+def test_the_verb_writes_nothing_for_a_wrong_chart_or_another_camera(dng, tmp_path):
+    corners = [f"{x:.2f},{y:.2f}" for x, y in charted.corners(SHAPE)]
+    for first, text, said in (
+        (1, "", "check the corners' order"),
+        (0, 'maker = "Zeta"\nmodels = ["Two"]\n', "Zeta Two"),
+    ):
+        output = tmp_path / f"{first}.toml"
+        if text:
+            output.write_text(text)
+        done = run(dng, "--corners", *corners[first:], *corners[:first], "-o", output)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (4, "", 1), done.stderr
+        assert said in done.stderr
+        assert (output.read_text() if output.exists() else "") == text
+
+
+def test_the_table_says_what_its_columns_mean(dng):
+    done = run(dng, "--corners", *[f"{x:.2f},{y:.2f}" for x, y in charted.corners(SHAPE)])
+    for column in ("before", "fitted", "left out"):
+        assert f"{column}: by " in " ".join(done.stdout.split())
 
 
 def test_three_corners_are_wrong_usage(dng):

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,15 @@ import pytest
 
 import deepisp
 from deepisp.calibrate import flat, shading_file
+from deepisp.calibrate import frames as frames_module
 from deepisp.calibrate.smooth import smooth_gains
+from deepisp.cli.calibrate.flat import flat as flat_verb
 from deepisp.develop import shading_map
 from deepisp.picture.dng import write_dng
 from deepisp.raw import opcode_bytes
+from deepisp.raw import read as read_module
 from deepisp.raw.image import Exif, RawImage
+from deepisp.raw.layout import Layout
 from deepisp.raw.opcodes import FixVignetteRadial, GainMap
 
 SHAPE = (480, 640)
@@ -216,6 +221,37 @@ def test_a_name_of_two_words_is_a_name():
         flat.measure([sensor(0), replace(dim, path=None)])
 
 
+def test_bare_values_are_read_one_at_a_time(tmp_path, monkeypatch):
+    mosaics, most = [], []
+
+    def watched(*given, **named):
+        raw = read(*given, **named)
+        mosaics.append(weakref.ref(raw.mosaic))
+        most.append(sum(mosaic() is not None for mosaic in mosaics))
+        return raw
+
+    read = read_module.read
+    for module in (read_module, frames_module):
+        monkeypatch.setattr(module, "read", watched)
+    for seed in range(4):
+        np.save(tmp_path / f"{seed}.npy", sensor(seed).mosaic)
+    (tmp_path / "layout.toml").write_text('cfa = "RGGB"\nblack_level = 512\nwhite_level = 16383\n')
+    words = [str(tmp_path / f"{seed}.npy") for seed in range(4)]
+    words += ["--layout", str(tmp_path / "layout.toml"), "-o", str(tmp_path / "shading.toml")]
+    assert flat_verb.main(words, standalone_mode=False) == 0
+    assert len(most) >= 4
+    assert max(most) <= 2  # the last one goes when the next has come
+    found = shading_map.load(tmp_path / "shading.toml")
+    assert found.frames == 4
+    assert found.planes[0].gains[0, 0] == pytest.approx(1 / falloff("R")[0, 0], rel=0.01)
+
+
+def test_arrays_are_flats_with_a_layout():
+    layout = Layout(cfa="RGGB", black_level=512, white_level=16383)
+    found = flat.measure([sensor(0).mosaic, sensor(1).mosaic], layout=layout)
+    assert found.planes[0].gains[0, 0] == pytest.approx(1 / falloff("R")[0, 0], rel=0.01)
+
+
 def test_no_flats_at_all_say_what_to_shoot():
     with pytest.raises(ValueError, match=r"flat\.toml"):
         flat.measure([])
@@ -224,7 +260,9 @@ def test_no_flats_at_all_say_what_to_shoot():
 def test_a_picture_of_things_is_no_flat():
     scene = sensor()
     scene.mosaic[:, :320] = 512 + 200
-    with pytest.raises(ValueError, match="even light and nothing else"):
+    with pytest.raises(
+        ValueError, match=r"^the mean of these flats needs gains up to .* an even light and nothing else"
+    ):
         flat.measure([scene])
 
 

@@ -11,9 +11,10 @@ from deepisp.raw.image import Area, Exif, RawImage
 from deepisp.raw.layout import Layout
 
 
-def raw(**changes: object) -> RawImage:
+def raw(by: int = 0, **changes: object) -> RawImage:
+    """A frame, or one that is another by some DN."""
     frame = RawImage(
-        mosaic=np.arange(48, dtype=np.uint16).reshape(6, 8),
+        mosaic=(np.arange(48) + by).astype(np.uint16).reshape(6, 8),
         cfa="RGGB",
         black_level=np.array([[10.0, 11.0], [12.0, 13.0]]),
         white_level=np.full((2, 2), 1023.0),
@@ -35,6 +36,7 @@ LINEAR = {
     ("changes", "said"),
     [
         ({"exif": Exif(iso=800)}, "frame was taken at ISO 800, the first at ISO 400; dark needs one ISO per run"),
+        ({"exif": Exif()}, "frame was taken at an unknown ISO, the first at ISO 400; dark needs one ISO per run"),
         ({"mosaic": np.zeros((6, 10), np.uint16)}, "frame is 10 x 6, the first 8 x 6; dark needs one size per run"),
         ({"cfa": "BGGR"}, "frame has the CFA BGGR, the first RGGB; dark needs one CFA per run"),
         ({"model": "Two"}, "frame is from a Acme Two, the first from a Acme One; dark needs one camera per run"),
@@ -44,27 +46,48 @@ LINEAR = {
     ],
 )  # fmt: skip
 def test_a_frame_that_does_not_belong_is_named(changes: dict[str, object], said: str) -> None:
-    frames = Frames([raw(), raw(path=Path("other.dng"), **changes)], purpose="dark")
-    with pytest.raises(ValueError, match=rf"^other\.dng: .*{said}"):
+    frames = Frames([raw(), raw(1, path=Path("roll/other.dng"), **changes)], purpose="dark")
+    with pytest.raises(ValueError, match=rf"^roll/other\.dng: .*{said}"):
         list(frames)
 
 
 def test_black_that_cameras_measure_anew_may_drift() -> None:
-    frames = Frames([raw(), raw(black_level=np.full((2, 2), 15.0))], purpose="dark")
+    frames = Frames([raw(), raw(1, black_level=np.full((2, 2), 15.0))], purpose="dark")
     assert len(list(frames)) == 2
 
 
 def test_a_frame_is_leveled_to_the_black_of_the_first() -> None:
-    second = raw(black_level=np.array([[15.0, 11.5], [12.0, 10.0]]))
+    second = raw(1, black_level=np.array([[15.0, 11.5], [12.0, 10.0]]))
     frames = Frames([raw(), second], purpose="dark")
     # by hand: the black of the second's cell is 5, 0.5, 0 and -3 above the first's
     drift = np.tile([[5, 0.5], [0, -3]], (3, 4))
-    assert (frames.leveled(frames[1]) == np.arange(48).reshape(6, 8) - drift).all()
+    assert (frames.leveled(frames[1]) == np.arange(1, 49).reshape(6, 8) - drift).all()
     assert frames.leveled(frames[0]).dtype == np.uint16
 
 
-def test_an_unknown_iso_is_no_other_iso() -> None:
-    assert len(list(Frames([raw(), raw(exif=Exif())], purpose="dark"))) == 2
+def test_frames_without_any_iso_are_alike() -> None:
+    nothing = Exif()
+    assert len(list(Frames([raw(exif=nothing), raw(1, exif=nothing)], purpose="dark"))) == 2
+
+
+def test_a_frame_is_given_once() -> None:
+    copies = [raw(path=Path(f"roll/{name}.dng")) for name in "ab"]
+    own = raw(1)
+    with pytest.raises(
+        ValueError,
+        match=r"^roll/b\.dng: value by value the same as roll/a\.dng; dark needs frames that are shots",
+    ):
+        list(Frames([copies[0], own, copies[1]], purpose="dark"))
+    with pytest.raises(ValueError, match=r"^roll/a\.dng: given twice; dark needs"):
+        list(Frames([copies[0], copies[0]], purpose="dark"))
+    frames = Frames([copies[0], own], purpose="dark")
+    assert len(list(frames) + list(frames)) == 4  # reading one again is no copy
+
+
+@pytest.mark.parametrize("values", [np.full((6, 8), 900), np.where(np.arange(48) % 5, 1023, 3).reshape(6, 8)])
+def test_saturated_frames_may_be_equal(values: np.ndarray) -> None:
+    same = [raw(mosaic=values.astype(np.uint16)) for _ in range(2)]
+    assert len(list(Frames(same, purpose="dark"))) == 2
 
 
 def test_darks_are_held_against_the_first_flat() -> None:
@@ -91,12 +114,21 @@ def test_a_window_is_the_middle_in_whole_cells() -> None:
     (frame,) = Frames(
         [raw(mosaic=np.arange(600, dtype=np.uint16).reshape(20, 30))], purpose="dark", window=0.5
     )
-    assert frame.mosaic.shape == (10, 14) or frame.mosaic.shape == (10, 16)
-    top, left = divmod(int(frame.mosaic[0, 0]), 30)
-    assert (top % 2, left % 2) == (0, 0)
-    assert abs(top - 5) <= 1
-    assert abs(left - 7) <= 1
+    # By hand: 5 of 10 cells down; 7.5 of 15 across, and 8 is the even of the two. 5 and 7 photosites are left over at
+    # the top and at the left, of which whole cells make 4 and 6.
+    assert frame.mosaic.shape == (10, 16)
+    assert divmod(int(frame.mosaic[0, 0]), 30) == (4, 6)
     assert frame.cfa == "RGGB"
+
+
+@pytest.mark.parametrize("window", [1.0, 0.5, 0.001])
+def test_a_window_has_some_cells(window: float) -> None:
+    frames = Frames([raw()], purpose="dark", window=window, smallest=4)
+    said = {1.0: 3, 0.5: 2, 0.001: 0}[window]
+    with pytest.raises(ValueError, match=rf"^first\.dng: {said} cells .* 8 x 6; it takes 4 .* larger window"):
+        list(frames)
+    with pytest.raises(ValueError, match=r"^first\.dng: 0 cells"):
+        list(Frames([raw()], purpose="dark", window=0.001))
 
 
 def test_arrays_need_a_layout() -> None:

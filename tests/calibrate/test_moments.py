@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from deepisp.calibrate.frames import Frame, Frames
-from deepisp.calibrate.noise import line, masks, moments
+from deepisp.calibrate.noise import line, masks, moments, quantization
 from deepisp.calibrate.noise.levels import Ceiling, Flat, Seen, fits, grouped
 from deepisp.calibrate.noise.moments import Deviation, Spread
 from deepisp.calibrate.noise.points import couples
 from deepisp.calibrate.noise.quantization import unrounded
 from deepisp.calibrate.recipe import Dark, PhotonTransfer, shipped_recipe
 from deepisp.raw.image import RawImage
+from deepisp.sensor.quantization import rounded_variance
 
 RNG = np.random.default_rng
 
@@ -40,6 +41,18 @@ def test_a_pair_has_the_noise_and_not_the_pattern() -> None:
     assert row.error == pytest.approx(2 / math.sqrt(2 * 200), rel=0.3)
     assert abs(column.std - 1) < 4 * column.error
     assert pair.mean == pytest.approx(1150, abs=2)
+
+
+def test_stripes_are_taken_out_and_holes_are_nothing() -> None:
+    stripes = np.array([[0.0], [5], [-2]]) + np.array([[1.0, 3, 0, 7]])
+    assert moments.without_stripes(stripes, np.ones((3, 4), np.bool_)) == pytest.approx(np.zeros((3, 4)))
+    # by hand: rows of 1 and 3, of 5 and 7; then columns of -1 and -1, of 1 and 1
+    holed = np.array([[1.0, 3, np.nan], [5, 7, 1e9]], np.float32)
+    ok = np.array([[True, True, False]] * 2)
+    assert moments.without_stripes(holed, ok).tolist() == np.zeros((2, 3)).tolist()
+    assert moments.without_stripes(np.array([[1.0, 0], [0, 0]]), np.ones((2, 2), np.bool_)).tolist() == [
+        [0.25, -0.25], [-0.25, 0.25],
+    ]  # fmt: skip
 
 
 def test_a_lamp_that_drifts_leaves_no_shading_in_a_pair() -> None:
@@ -109,6 +122,13 @@ def test_rounding_is_undone(std: float, mean: float) -> None:
     found = unrounded(float(seen.var()), float(seen.mean()))
     assert found.variance == pytest.approx(std**2, abs=found.error + 5 * std**2 * math.sqrt(2 / 4e5))
     assert found.error < 0.12 * std**2
+
+
+@pytest.mark.parametrize("std", [0.27, 0.3, 0.4, 0.5, 0.8, 3.0])
+@pytest.mark.parametrize("mean", [0.0, 0.2, 0.37, 0.5, 60.8])
+def test_rounding_by_harmonics_is_rounding_by_the_chance_of_each_code(std: float, mean: float) -> None:
+    # 3 harmonics: the fourth is below 4 s^2 exp(-2 pi^2 16 s^2) < 1e-9 of a step^2 from 0.27 on
+    assert quantization._rounded(std**2, mean, 0.0) == pytest.approx(rounded_variance(std, mean), abs=1e-9)
 
 
 def test_rounding_in_steps_of_sixteen_and_not_at_all() -> None:

@@ -9,8 +9,10 @@ import pytest
 
 from deepisp import shipped
 from deepisp.calibrate import photon_transfer
+from deepisp.calibrate.frames import Frames
 from deepisp.calibrate.photon_transfer import PhotonTransferResult
 from deepisp.calibrate.recipe import PhotonTransfer, shipped_recipe
+from deepisp.raw import saturation
 from deepisp.raw.image import RawImage
 from deepisp.raw.layout import Layout
 from deepisp.sensor import cfa, profile
@@ -78,6 +80,29 @@ def test_full_well_is_where_the_variance_collapses() -> None:
     for plane in photon_transfer.measure(flats, darks).planes:
         assert plane.full_well_e == pytest.approx(8000, rel=0.02)
         assert plane.gain == pytest.approx(1.5, rel=0.03)
+
+
+@pytest.mark.parametrize("plateau", [0.6, 0.95])  # `read` finds the second by itself, and not the first
+def test_full_well_is_the_plateau_where_shading_keeps_the_corners_below(plateau: float) -> None:
+    well = plateau * SENSOR.levels / SENSOR.gain
+    lights = [*(step / 8 for step in range(1, 8)), 1.2]  # the corners of the brightest lie at 0.84
+    flats, darks = shoot(replace(SENSOR, full_well_e=well), lights=lights, size=192, shading=0.15, darks=8)
+    for plane in photon_transfer.measure([saturation.find(raw) for raw in flats], darks).planes:
+        assert plane.full_well_e is not None
+        assert plane.full_well_e_error is not None
+        assert plane.full_well_e * plane.gain == pytest.approx(well * SENSOR.gain, rel=0.002)
+        assert abs(plane.full_well_e - well) < 4 * plane.full_well_e_error
+
+
+def test_an_even_flat_below_saturation_is_no_plateau() -> None:
+    # At low gain the noise of an even flat is so narrow that `read` takes it for a plateau.
+    quiet = Sensor(gain=0.2, black_level=512, white_level=16383, read_std_e=4.0, prnu=0.002)
+    lights = [*(step / 8 for step in range(1, 8)), 0.93]
+    flats, darks = shoot(quiet, lights=lights, size=128, shading=0.0, darks=4)
+    flats = [saturation.find(raw) for raw in flats]
+    assert flats[-1].saturation_level is not None
+    assert flats[-1].saturation_level.max() < 16000
+    assert [plane.full_well_e for plane in photon_transfer.measure(flats, darks).planes] == [None] * 3
 
 
 def test_without_a_saturated_flat_full_well_is_unknown(
@@ -168,18 +193,107 @@ def test_without_darks_the_line_gives_the_read_noise() -> None:
         assert plane.read_std_e == pytest.approx(READ_E, rel=0.1)
 
 
-def test_a_clipped_flat_is_named(frames: tuple[list[RawImage], list[RawImage]]) -> None:
-    bright = [replace(frames[0][-1], path=Path(f"bright{index}.dng")) for index in range(4)]
+def shots(light: float) -> tuple[list[RawImage], list[RawImage]]:
+    """Four flats of one level, and four darks."""
+    flats, darks = shoot(SENSOR, lights=[light], size=64, copies=4, darks=4)
+    return [replace(raw, path=Path(f"flats/{index}.dng")) for index, raw in enumerate(flats)], darks
+
+
+def test_without_darks_the_dimmest_flat_says_which_photosites_are_fair() -> None:
+    flats, _ = shoot(replace(SENSOR, hot_fraction=0.0), lights=[0.4, 0.1, 0.105], size=64, copies=1, darks=0)
+    mosaics = [np.array(raw.mosaic) for raw in flats]
+    mosaics[0][9, 9] += 5000
+    mosaics[1][21, 20] += 5000
+    mosaics[1] += np.uint16(
+        150
+    )  # by its numbers brighter than the third, by 75 DN; its black says what it is
+    moved = [
+        replace(raw, mosaic=mosaic, black_level=raw.black_level + 150 * (index == 1))
+        for index, (raw, mosaic) in enumerate(zip(flats, mosaics, strict=True))
+    ]
+    fair = photon_transfer._fair(Frames(moved, purpose="x"), shipped_recipe(PhotonTransfer))
+    assert fair[9, 9]
+    assert not fair[21, 20]
+
+
+def test_a_first_flat_that_was_looked_at_is_not_read_again_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    flats, darks = shoot(SENSOR, lights=[0.1, 0.2, 0.4], size=64, darks=4)
+    reads: list[str] = []
+    read = Frames._read
+    monkeypatch.setattr(
+        Frames, "_read", lambda frames, index: reads.append(frames.name(index)) or read(frames, index)
+    )
+    named = [replace(raw, path=Path(f"flats/{index}.dng")) for index, raw in enumerate(flats)]
+    lit = photon_transfer.opened(named)
+    assert (lit.first.iso, lit.first.colors, lit.step) == (800, "RGB", 1)
+    assert reads == ["flats/0.dng"]
+    result = photon_transfer.measure(lit, darks)
+    # once for what it says of itself, once by itself, once in its pair; the others without the first of these
+    assert [reads.count(f"flats/{index}.dng") for index in range(6)] == [3, *5 * [2]]
+    assert result.planes == photon_transfer.measure(named, darks).planes
+
+
+def test_a_clipped_flat_is_named() -> None:
     with pytest.raises(
-        ValueError, match=r"^bright0\.dng: flat is clipped \(\d+% of R at .* shoot more, with less"
+        ValueError, match=r"^flats/0\.dng: flat is clipped \(\d+% of R at .* shoot more, with less"
     ):
-        photon_transfer.measure(bright, frames[1][:4])
+        photon_transfer.measure(*shots(1.0))
 
 
-def test_too_few_levels_name_the_last_flat(frames: tuple[list[RawImage], list[RawImage]]) -> None:
-    same = [replace(frames[0][index % 2], path=Path(f"same{index}.dng")) for index in range(4)]
-    with pytest.raises(ValueError, match=r"^same3\.dng: flat has a mean of .* needs 3 levels below 70%"):
-        photon_transfer.measure(same, frames[1][:4])
+def test_too_few_levels_name_the_last_flat() -> None:
+    with pytest.raises(ValueError, match=r"^flats/3\.dng: flat has a mean of .* needs 3 levels below 70%"):
+        photon_transfer.measure(*shots(0.1))
+
+
+def test_darks_with_light_and_flats_without_are_named() -> None:
+    flats, darks = shoot(SENSOR, lights=[0.005, 0.1, 0.2, 0.4], size=64, darks=5)
+    named = [replace(raw, path=Path(f"darks/{index}.dng")) for index, raw in enumerate(darks)]
+    lit = [replace(raw, path=Path(f"flats/{index}.dng")) for index, raw in enumerate(flats)]
+    assert photon_transfer.measure(lit, named).is_paired
+    with pytest.raises(
+        ValueError, match=r"^flats/2\.dng: dark lies \d+ DN above darks/0\.dng, which is light"
+    ):
+        photon_transfer.measure(lit, [*named[:2], lit[2]])
+    for given in (named[:4], []):
+        with pytest.raises(
+            ValueError, match=r"^darks/4\.dng: flat lies -?[01]\.\d DN above .* give it as a dark"
+        ):
+            photon_transfer.measure([*lit, named[4]], given)
+    with pytest.raises(ValueError, match=r"^flats/0\.dng: flat lies -\d+\.\d DN above the darks"):
+        photon_transfer.measure(lit[:2] + lit[4:6] + lit[6:], lit[2:4])
+
+
+def test_a_pair_is_two_shots() -> None:
+    flats, darks = shoot(SENSOR, lights=[0.1, 0.2, 0.4], size=32, darks=2)
+    copied = [
+        replace(raw, path=Path(f"roll/{index}.dng"))
+        for index, raw in enumerate(flats[i // 2 * 2] for i in range(6))
+    ]
+    with pytest.raises(
+        ValueError, match=r"^roll/1\.dng: value by value the same as roll/0\.dng; photon transfer"
+    ):
+        photon_transfer.measure(copied, darks)
+    with pytest.raises(ValueError, match=r"^frame 2: value by value the same as frame 1"):
+        photon_transfer.measure(flats, [darks[0], darks[0]])
+
+
+def test_an_unknown_iso_is_noted_once() -> None:
+    flats, darks = shoot(SENSOR, lights=[0.1, 0.2, 0.4], size=64, darks=2)
+    assert photon_transfer.measure(flats, darks).notes == ()
+    unknown = [at_iso(raw, None) for raw in flats], [at_iso(raw, None) for raw in darks]
+    (note,) = photon_transfer.measure(*unknown).notes
+    assert note.startswith("no ISO in the files")
+    with pytest.raises(
+        ValueError, match=r"^frame 1: frame was taken at an unknown ISO, the first at ISO 800"
+    ):
+        photon_transfer.measure(flats, unknown[1])
+
+
+def test_a_window_without_photosites_is_refused() -> None:
+    recipe = shipped_recipe(PhotonTransfer).model_copy(update={"window": 0.001})
+    flats, darks = shoot(SENSOR, lights=[0.1, 0.2, 0.4], size=64, darks=2)
+    with pytest.raises(ValueError, match=r"^frame 1: 0 cells .* it takes 8 at least, .* larger window"):
+        photon_transfer.measure(flats, darks, recipe=recipe)
 
 
 def test_mixed_iso_names_the_frame(frames: tuple[list[RawImage], list[RawImage]]) -> None:

@@ -1,7 +1,10 @@
 """What was measured comes back from the sensor file as it was, and the rest of the file stays."""
 
+import errno
 import math
+import os
 import shutil
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,13 +13,25 @@ import pytest
 from numpy.typing import NDArray
 
 from deepisp import shipped
-from deepisp.calibrate import dark, noise_report, photon_transfer, profile_file
+from deepisp.calibrate import dark, noise_report, photon_transfer, profile_file, profile_groups
 from deepisp.calibrate.photon_transfer import PhotonTransferResult
 from deepisp.sensor import profile
 from deepisp.sensor.estimate import Estimate
 from deepisp.sensor.exposure import Sensor
+from deepisp.sensor.identity import Camera
 from deepisp.sensor.noise import Noise
 from tests.calibrate.simulated import SENSOR, shoot
+
+ACME = Camera("Acme", ("One",))
+
+
+def check(path: Path, iso: float | None, *, is_picture: bool = False) -> None:
+    """As the verbs do before they measure."""
+    profile_file.check(
+        path,
+        Camera(),
+        lambda tables: profile_groups.check_noise(tables, iso, "RGB", is_picture=is_picture),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +45,7 @@ def at(result: PhotonTransferResult, iso: float | None) -> PhotonTransferResult:
 
 def put(path: Path, result: PhotonTransferResult) -> profile.Profile:
     return profile_file.update(
-        path, lambda known: profile_file.with_photon_transfer(known, result), maker="Acme", model="One"
+        path, lambda known: profile_groups.with_photon_transfer(known, result), camera=ACME
     )
 
 
@@ -89,19 +104,19 @@ def test_a_range_that_was_widened_by_hand_takes_the_iso_in(
 def test_other_groups_are_kept(result: PhotonTransferResult, tmp_path: Path) -> None:
     path = tmp_path / "camera.toml"
     path.write_text(
-        'maker = "Made"\nmodels = ["By hand", "Twice"]\n[levels]\nbits = 14\nblack_level = 500\nwhite_level = 16000\n'
+        'maker = "Acme"\nmodels = ["By hand", "One"]\n[levels]\nbits = 14\nblack_level = 500\nwhite_level = 16000\n'
         'source = "a data sheet"\n'
     )
     matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     color = {"xyz_to_camera": matrix, "illuminant": 21, "source": "a chart, for a test"}
-    profile_file.update(path, lambda known: profile_file.with_color(known, color))
+    profile_file.update(path, lambda known: profile_groups.with_color(known, color))
     put(path, result)
     twice = color | {"xyz_to_camera": [[2.0, 0, 0], *matrix[1:]]}
     other = color | {"illuminant": 17}
     for one in (twice, other):
-        profile_file.update(path, lambda known, one=one: profile_file.with_color(known, one))  # type: ignore[misc]
+        profile_file.update(path, lambda known, one=one: profile_groups.with_color(known, one))  # type: ignore[misc]
     sensor = profile.load(path)
-    assert (sensor.maker, sensor.models) == ("Made", ("By hand", "Twice"))
+    assert (sensor.maker, sensor.models) == ("Acme", ("By hand", "One"))
     assert sensor.levels is not None
     assert sensor.levels.black_level == 500
     assert [(one.illuminant, one.xyz_to_camera[0][0]) for one in sensor.color] == [(21, 2.0), (17, 1.0)]
@@ -112,13 +127,13 @@ def test_darks_go_beside_and_tails_into_the_entry(result: PhotonTransferResult, 
     path = tmp_path / "camera.toml"
     put(path, result)
     _, darks = shoot(SENSOR, lights=[], size=64)
-    known = profile_file.gains(profile.load(path), 800)
+    known = profile_groups.gains(profile.load(path), 800)
     assert set(known) == set("RGB")
-    assert profile_file.gains(profile.load(path), 400) == {}
+    assert profile_groups.gains(profile.load(path), 400) == {}
     found = dark.measure(darks, gains=known)
     told = dark.table(found, maps="camera-dark.npz")
     for _ in range(2):
-        profile_file.update(path, lambda known: profile_file.with_darks(known, told, found.first))
+        profile_file.update(path, lambda known: profile_groups.with_darks(known, told, found.first))
     sensor = profile.load(path)
     (group,) = sensor.darks
     assert (group.iso, group.maps, len(group.black_level)) == (800, "camera-dark.npz", 4)
@@ -134,7 +149,7 @@ def test_tails_are_there_in_whichever_order_the_verbs_come(
 ) -> None:
     found = dark.measure(shoot(SENSOR, lights=[], size=64)[1])
     path = tmp_path / "camera.toml"
-    profile_file.update(path, lambda known: profile_file.with_darks(known, dark.table(found), found.first))
+    profile_file.update(path, lambda known: profile_groups.with_darks(known, dark.table(found), found.first))
     sensor = put(path, result)
     for plane in found.planes:
         entry = sensor.entry(800, plane.color)
@@ -164,7 +179,7 @@ def test_a_file_that_would_not_load_is_not_written(result: PhotonTransferResult,
 def test_a_range_described_by_a_fit_is_left_alone(result: PhotonTransferResult, tmp_path: Path) -> None:
     path = tmp_path / "camera.toml"
     path.write_text(
-        'maker = "A"\nmodels = ["B"]\n[[conversion_gains]]\niso_min = 100\niso_max = 6400\n'
+        'maker = "Acme"\nmodels = ["One"]\n[[conversion_gains]]\niso_min = 100\niso_max = 6400\n'
         'source = "made up for a test"\n'
         "lines = { gain_per_iso = 0.01, read = { slope = 1.0, bias = 0.0 } }\n"
     )
@@ -212,7 +227,7 @@ def unrounded(rng: np.random.Generator, sensor: Sensor, mean: float) -> NDArray[
 
 
 PAPER = (
-    'maker = "A"\nmodels = ["B"]\n[[conversion_gains]]\niso_min = 100\niso_max = {}\n'
+    'maker = "Acme"\nmodels = ["One"]\n[[conversion_gains]]\niso_min = 100\niso_max = {}\n'
     'source = "a published paper"\nentries = [{{ iso = 100, gain = 0.2, read_std_dn = 2.0 }}]\n'
 )
 
@@ -224,7 +239,7 @@ def test_numbers_of_another_source_keep_it(result: PhotonTransferResult, tmp_pat
     assert (paper.source, paper.measured, paper.entries[0].gain) == ("a published paper", None, 0.2)
     assert ours.source == "deepisp calibrate photon-transfer: pairs of flats, 4 darks"
     path.write_text(PAPER.format(1600))
-    for call in (lambda: put(path, result), lambda: profile_file.check(path, 800, "RGB")):
+    for call in (lambda: put(path, result), lambda: check(path, 800)):
         with pytest.raises(
             ValueError, match=r"another source \(a published paper\); write to another file with -o"
         ):
@@ -242,21 +257,59 @@ def test_isos_of_one_group_keep_their_own_source(result: PhotonTransferResult, t
     ))  # fmt: skip
     put(path, at(lone, 1600))
     (group,) = put(path, at(result, 3200)).conversion_gains
-    assert group.source == f"ISO 800, 3200: {pairs}; ISO 1600: {single}"
-    (group,) = put(path, at(result, 1600)).conversion_gains
     assert group.source == pairs
+    assert [(entry.iso, entry.source) for entry in group.entries[::3]] == [
+        (800, None), (1600, single), (3200, None),
+    ]  # fmt: skip
+    (group,) = put(path, at(lone, 3200)).conversion_gains
+    assert group.source == single
+    assert {(entry.iso, entry.source) for entry in group.entries} == {
+        (800, pairs),
+        (1600, None),
+        (3200, None),
+    }
+    (group,) = put(path, at(lone, 800)).conversion_gains
+    assert {entry.source for entry in group.entries} == {None}
     assert len(group.entries) == 9
+
+
+def test_an_entry_of_another_source_is_not_replaced(result: PhotonTransferResult, tmp_path: Path) -> None:
+    path = tmp_path / "camera.toml"
+    put(path, result)
+    text = path.read_text()
+    path.write_text(
+        text.replace("[[conversion_gains.entries]]", '[[conversion_gains.entries]]\nsource = "some paper"', 1)
+    )
+    assert "some paper" in path.read_text()
+    with pytest.raises(ValueError, match=r"ISO 800 has noise from another source \(some paper\); write to"):
+        check(path, 800)
+
+
+def test_a_picture_says_how_sure_each_figure_is(tmp_path: Path) -> None:
+    found = [Estimate(Noise(1e-3, 1e-6), 1e-5 * n, 1e-8 * n, 0.0, 1) for n in (1, 2, 3)]
+    made = profile_file.update(
+        tmp_path / "camera.toml",
+        lambda known: profile_groups.with_picture(known, "RGB", found, 800),
+        camera=ACME,
+    )
+    (group,) = made.conversion_gains
+    assert group.source == "deepisp calibrate from-picture: one ordinary raw"
+    assert [(entry.shot_error, entry.read_error) for entry in group.entries] == [
+        (1e-5, 1e-8), (2e-5, 2e-8), (3e-5, 3e-8),
+    ]  # fmt: skip
+    further = made.entry(1600, "G")  # by hand: shot goes with ISO, read with its square
+    assert (further.shot_error, further.read_error) == pytest.approx((4e-5, 8e-8))
 
 
 def test_a_shipped_file_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
     path = tmp_path / "sony.toml"
     shutil.copy(shipped.folder("sensors") / "sony-a7s-ii.toml", path)
     with pytest.raises(ValueError, match=r"^sony\.toml: ISO 800 has noise .* write to another file with -o"):
-        profile_file.check(path, 800, "RGB")
-    profile_file.check(tmp_path / "none.toml", 800, "RGB")
+        check(path, 800)
+    check(tmp_path / "none.toml", 800)
     path.write_text(PAPER.format(1600).replace("a published paper", "deepisp calibrate by hand"))
     with pytest.raises(ValueError, match=r"not told by color; write to another file with -o"):
-        profile_file.check(path, 800, "RGB")
+        check(path, 800)
 
 
 @pytest.mark.parametrize(("first", "second", "said"), [(None, 800, "not known"), (800, None, "known")])
@@ -266,10 +319,10 @@ def test_an_unknown_iso_goes_with_no_other(
     path = tmp_path / "camera.toml"
     put(path, at(result, first))
     with pytest.raises(ValueError, match=rf"the ISO of the file's noise is {said}, .* write to another file"):
-        profile_file.check(path, second, "RGB")
+        check(path, second)
     with pytest.raises(ValueError, match="write to another file with -o"):
         put(path, at(result, second))
-    profile_file.check(path, first, "RGB")
+    check(path, first)
 
 
 def test_a_picture_does_not_replace_what_flats_told(result: PhotonTransferResult, tmp_path: Path) -> None:
@@ -279,13 +332,164 @@ def test_a_picture_does_not_replace_what_flats_told(result: PhotonTransferResult
     with pytest.raises(
         ValueError, match=r"flats told the noise of ISO 800, .* write to another file with -o"
     ):
-        profile_file.update(path, lambda known: profile_file.with_picture(known, "RGB", found, 800))
+        profile_file.update(path, lambda known: profile_groups.with_picture(known, "RGB", found, 800))
     with pytest.raises(ValueError, match=r"camera\.toml: flats told the noise of ISO 800"):
-        profile_file.check(path, 800, "RGB", is_picture=True)
+        check(path, 800, is_picture=True)
     for _ in range(2):
-        profile_file.check(path, 400, "RGB", is_picture=True)
-        profile_file.update(path, lambda known: profile_file.with_picture(known, "RGB", found, 400))
+        check(path, 400, is_picture=True)
+        profile_file.update(path, lambda known: profile_groups.with_picture(known, "RGB", found, 400))
     assert profile.load(path).entry(400, "R").shot == 1e-3
+
+
+BY_HAND = """# what we know of it
+maker = "Acme"  # of Ohio
+models = ["One"]
+
+[levels]  # of the data sheet
+bits = 14
+black_level = 500  # masked borders
+white_level = 16000
+source = "a data sheet"
+
+# the low gain
+[[conversion_gains]]  # switch at 400
+iso_min = 100
+iso_max = 400
+source = "deepisp calibrate by hand"
+entries = [
+    {iso = 100, color = "G", gain = 0.123456789, read_std_dn = 2.0},  # one evening
+]
+"""
+
+
+def test_comments_and_digits_of_a_file_written_by_hand_stay(
+    result: PhotonTransferResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "camera.toml"
+    path.write_text(BY_HAND)
+    put(path, result)
+    assert path.read_text().startswith(BY_HAND)
+    assert len(profile.load(path).conversion_gains) == 2
+    put(path, at(result, 200))  # into the low gain, whose comments go
+    text = path.read_text()
+    assert [word in text for word in ("# what we know", "# of Ohio", "# masked borders")] == [True] * 3
+    assert len(profile.load(path).conversion_gains[0].entries) == 4
+
+
+def test_a_file_of_inline_tables_takes_figures_in(result: PhotonTransferResult, tmp_path: Path) -> None:
+    path = tmp_path / "camera.toml"
+    path.write_text(
+        'conversion_gains = [{iso_min = 100, iso_max = 100, source = "a published paper", '
+        "entries = [{iso = 100, gain = 0.2, read_std_dn = 2.0}]}]\n"
+        'maker = "Acme"\nmodels = ["One"]\n'
+    )
+    assert [one.iso_min for one in put(path, result).conversion_gains] == [100, 800]
+    assert profile.load(path).maker == "Acme"
+
+
+def test_a_symlink_is_written_through(result: PhotonTransferResult, tmp_path: Path) -> None:
+    link, end = tmp_path / "link.toml", tmp_path / "kept" / "camera.toml"
+    end.parent.mkdir()
+    link.symlink_to(end)
+    put(link, result)  # to nothing yet
+    put(link, at(result, 400))
+    assert link.is_symlink()
+    assert len(profile.load(end).conversion_gains) == 2
+
+
+def test_only_files_are_written(result: PhotonTransferResult, tmp_path: Path) -> None:
+    for path, what in ((Path("/dev/full"), "no ordinary file"), (tmp_path, "a folder")):
+        for call in (lambda path=path: put(path, result), lambda path=path: check(path, 800)):  # type: ignore[misc]
+            with pytest.raises(ValueError, match=rf"{path} is {what}; name a file"):
+                call()
+
+
+def test_a_failure_to_write_names_the_file_and_no_part_of_it(
+    result: PhotonTransferResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: object, *_: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(PermissionError) as caught:
+        put(tmp_path / "camera.toml", result)
+    assert caught.value.filename == str(tmp_path / "camera.toml")
+
+
+@pytest.mark.parametrize(
+    ("maker", "models", "is_taken"),
+    [
+        ("SONY", ("ILCE-7SM2",), True),
+        ("Sony Corporation", ("Sony A7S II",), True),
+        ("", ("ilce 7sm2",), True),
+        ("Sony", ("Sony ILCE-7SM2-Sony", "ILCE-7SM2"), True),  # EXIF or UniqueCameraModel
+        ("", (), True),
+        ("unknown", ("unknown",), True),
+        ("Sony", (), True),
+        ("Sony", ("ILCE-7M3",), False),
+        ("Sony", ("ILCE-7S",), False),
+        ("Canon", ("ILCE-7SM2",), False),
+        ("Canon", (), False),
+    ],
+)
+def test_figures_go_into_a_file_of_their_own_camera_alone(
+    result: PhotonTransferResult, tmp_path: Path, maker: str, models: tuple[str, ...], is_taken: bool
+) -> None:
+    path = tmp_path / "camera.toml"
+    path.write_text('maker = "Sony"\nmodels = ["ILCE-7SM2", "Sony A7S II"]\n')
+    camera = Camera(maker, models)
+    for call in (
+        lambda: profile_file.check(path, camera),
+        lambda: profile_file.update(
+            path, lambda known: profile_groups.with_photon_transfer(known, result), camera=camera
+        ),
+    ):
+        if is_taken:
+            call()
+        else:
+            with pytest.raises(
+                ValueError, match=r"^camera\.toml is of Sony ILCE-7SM2, .* another file with -o"
+            ):
+                call()
+    assert profile.load(path).models == ("ILCE-7SM2", "Sony A7S II")
+
+
+def test_a_file_that_does_not_say_its_camera_is_told_it(result: PhotonTransferResult, tmp_path: Path) -> None:
+    path = tmp_path / "camera.toml"
+    profile_file.update(path, lambda known: profile_groups.with_photon_transfer(known, result))
+    assert profile.load(path).models == ("unknown",)
+    assert (put(path, result).maker, profile.load(path).models) == ("Acme", ("One",))
+
+
+def test_levels_that_disagree_are_said(result: PhotonTransferResult, tmp_path: Path) -> None:
+    path, frame = tmp_path / "camera.toml", result.first
+    assert profile_file.doubts(path, frame) == ()
+    put(path, result)
+    assert profile_file.doubts(path, frame) == ()
+    drifted = replace(frame, black_level=frame.black_level + 0.9)
+    assert profile_file.doubts(path, drifted) == ()
+    for other in (
+        replace(frame, black_level=frame.black_level + 2),
+        replace(frame, white_level=frame.white_level / 4),
+    ):
+        (line,) = profile_file.doubts(path, other)
+        assert line.startswith("the file has black 512 and white 16383, these frames ")
+
+
+def test_darks_without_an_iso_go_with_no_other(tmp_path: Path) -> None:
+    found = dark.measure(shoot(SENSOR, lights=[], size=64, darks=4)[1])
+    path = tmp_path / "camera.toml"
+    profile_file.update(path, lambda known: profile_groups.with_darks(known, dark.table(found), found.first))
+    profile_groups.check_darks(tomllib.loads(path.read_text()), 400)
+    for iso, words in (
+        (None, "the file's darks is known, that of these frames is not"),
+        (800, "another source"),
+    ):
+        tables = tomllib.loads(path.read_text())
+        if iso is not None:
+            tables["darks"][0]["source"] = "a published paper"
+        with pytest.raises(ValueError, match=words):
+            profile_groups.check_darks(tables, iso)
 
 
 def test_the_plot_is_a_png(result: PhotonTransferResult, tmp_path: Path) -> None:

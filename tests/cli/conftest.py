@@ -5,22 +5,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
 from deepisp.cli import main
-from deepisp.cli.demo import simulate
-from deepisp.picture.dng import write_dng
+from tests.conftest import save_dng
 
 
 @pytest.fixture(scope="session")
 def twelve(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of twelve small raw files, each with noise of its own."""
+    """A folder of twelve small raw files, each another picture."""
     folder = tmp_path_factory.mktemp("twelve")
-    photograph = np.random.default_rng(1).integers(0, 256, (32, 256, 3), np.uint8)
     for number in range(12):
-        write_dng(simulate(photograph, seed=number), folder / f"{number:02}.dng")
+        save_dng(folder / f"{number:02}.dng", seed=number)
     return folder
 
 

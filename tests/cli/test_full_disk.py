@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from deepisp.cli.demo import simulate
-from deepisp.picture.dng import write_dng
+from tests.conftest import save_dng
 
 NOTHING_FITS = 4096  # bytes of a file: less than any picture here has
 TMPFS = 1 << 20
@@ -21,10 +20,7 @@ TMPFS = 1 << 20
 @pytest.fixture(scope="module")
 def noisy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A raw file whose 16-bit TIFF takes 2.4 MB: more than the small disk holds."""
-    path = tmp_path_factory.mktemp("noisy") / "noisy.dng"
-    photograph = np.random.default_rng(1).integers(0, 256, (500, 800, 3), np.uint8)
-    write_dng(simulate(photograph, seed=1), path)
-    return path
+    return save_dng(tmp_path_factory.mktemp("noisy") / "noisy.dng", height=500, width=800)
 
 
 @pytest.fixture
@@ -92,8 +88,7 @@ def test_on_a_full_disk_the_old_picture_stays(noisy: Path, request: pytest.Fixtu
 
 def test_a_full_disk_ends_a_run_of_many(noisy: Path, small_disk: Path, tmp_path: Path) -> None:
     """Files that fit are done; the first that does not fit ends the run, and the rest is not begun."""
-    photograph = np.random.default_rng(2).integers(0, 256, (200, 200, 3), np.uint8)
-    write_dng(simulate(photograph, seed=2), tmp_path / "a.dng")
+    save_dng(tmp_path / "a.dng", height=200, width=200, seed=2)
     for name in "bcd":
         (tmp_path / f"{name}.dng").write_bytes(noisy.read_bytes())
     words = (tmp_path, "-o", small_disk, "--format", "tif", "--bits", 16, "--jobs", 1)

@@ -14,6 +14,7 @@ from deepisp.cli.info import describe
 from deepisp.picture.dng import write_dng
 from deepisp.raw import opcode_bytes, opcodes
 from deepisp.raw.image import Area, Exif, RawImage
+from deepisp.sensor.profile import Profile
 
 Call = Callable[..., Result]
 
@@ -93,6 +94,29 @@ def test_the_noise_says_where_it_is_from(raw: RawImage, deepisp: Call, tmp_path:
     assert mine["noise_sources"][1]["ratio"] == pytest.approx(expected)
     text = deepisp("info", "--no-estimate", "--noise", tmp_path / "own.toml", tmp_path / "a.dng").stdout
     assert f"own profile; at mid-gray file says {expected:.2g} times as much" in text
+
+
+@pytest.mark.parametrize(
+    ("maker", "models", "is_its"),
+    [
+        ("Nikon", ["D850", "another"], True),
+        ("Nikon", ["NIKON D-850"], True),
+        ("unknown", ["unknown"], True),
+        ("Nikon", ["D85"], False),
+        ("Sony", ["ILCE-7SM2"], False),
+    ],
+)
+def test_a_profile_of_another_camera_is_told(
+    raw: RawImage, maker: str, models: list[str], is_its: bool
+) -> None:
+    gains = ({"source": "measured", "entries": [{"shot": 0.002, "read": 9e-6}]},)
+    own = Profile.model_validate({"maker": maker, "models": models, "conversion_gains": gains})
+    of_nikon = replace(raw, maker="NIKON CORPORATION", model="NIKON D850", unique_model="Nikon D850")
+    wanted = f"the profile is of {maker} {models[0]}, the file of NIKON CORPORATION D850"
+    assert any(wanted in line for line in describe(of_nikon, own=own)["warnings"]) is not is_its
+    nameless = replace(raw, maker="", model="", unique_model="")
+    for told in (describe(nameless, own=own), describe(of_nikon)):
+        assert not any("the profile is of" in line for line in told["warnings"])
 
 
 def test_a_profile_that_is_none_is_one_line(deepisp: Call, twelve: Path, tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def test_what_exists_is_kept_unless_asked(deepisp: Call, pictures: Path, tmp_pat
     words = ("simulate", "raw", pictures / "one.png", "-o", out)
     result = deepisp(*words)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert "is kept (use --on-exists overwrite)" in result.stderr
+    kept = f"warning: {pictures / 'one.png'}: {out} is kept, but it does not say how it was made"
+    assert result.stderr == f"{kept} (use --on-exists overwrite)\n"
     assert out.read_bytes() == b"old"
     result = deepisp(*words, "--on-exists", "error")
     assert result.exit_code == 4
@@ -107,18 +108,54 @@ def test_what_an_interrupted_run_left_out_is_made(
 ) -> None:
     words = ("simulate", "raw", pictures / "one.png", "-o", tmp_path / "a.dng", "--truth", "--seed", 3)
     assert deepisp(*words).exit_code == 0
-    whole = (tmp_path / absent).read_bytes()
+    whole, before = (tmp_path / absent).read_bytes(), (tmp_path / kept).stat()
     (tmp_path / absent).unlink()
-    (tmp_path / kept).write_bytes(b"old")
     result = deepisp(*words)
     assert (result.exit_code, result.stdout) == (0, f"{pictures / 'one.png'} -> {tmp_path / absent}\n")
     assert result.stderr.splitlines() == [f"{tmp_path / kept} is kept (use --on-exists overwrite)"]
     assert (tmp_path / absent).read_bytes() == whole  # a seed is a file
-    assert (tmp_path / kept).read_bytes() == b"old"
+    after = (tmp_path / kept).stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     again = deepisp(*words)
     assert (again.exit_code, again.stdout) == (0, "")
     assert len(again.stderr.splitlines()) == 2
     assert deepisp(*words, "--on-exists", "error").exit_code == 4
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("--seed", 1), ("--iso", 400), ("--camera", "A7S2", "--iso", 100), ("--cfa", "BGGR"),
+        ("--exposure-ratio", 2), ("--simple",), ("--tone", "none"), ("--blur", 1.00001), ("--halve",),
+    ],
+)  # fmt: skip
+def test_what_was_made_otherwise_is_kept_with_a_warning(
+    deepisp: Call, pictures: Path, tmp_path: Path, changed: tuple[object, ...]
+) -> None:
+    out = tmp_path / "a.dng"
+    words = ("simulate", "raw", pictures / "one.png", "-o", out, "--blur", 1)
+    assert deepisp(*words).exit_code == 0
+    assert deepisp(*words).stderr == f"{out} is kept (use --on-exists overwrite)\n"
+    result = deepisp(*words, *changed, "--quiet")
+    assert (result.exit_code, result.stdout) == (0, "")
+    said = f"{pictures / 'one.png'}: {out} is kept, but it was made with other options, or of another picture"
+    assert result.stderr.endswith(f"warning: {said} (use --on-exists overwrite)\n")
+
+
+def test_no_pair_is_made_of_two_runs(deepisp: Call, pictures: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.dng"
+    assert deepisp("simulate", "raw", pictures / "one.png", "-o", out).exit_code == 0
+    before = out.read_bytes()
+    for words in ((pictures / "two.jpg",), (pictures / "one.png", "--seed", 1)):
+        result = deepisp("simulate", "raw", *words, "-o", out, "--truth")
+        assert result.exit_code == 4
+        assert (
+            "a.dng was made with other options, or of another picture, and is no pair with a.truth"
+            in result.stderr
+        )
+        assert set(os.listdir(tmp_path)) == {"pictures", "a.dng"}
+    assert out.read_bytes() == before
+    assert deepisp("simulate", "raw", pictures / "one.png", "-o", out, "--truth").exit_code == 0
 
 
 def test_no_input_is_overwritten(deepisp: Call, pictures: Path, tmp_path: Path) -> None:

@@ -9,6 +9,10 @@ from pathlib import Path
 import pytest
 
 HEAVY = ("torch", "numpy", "rawpy", "scipy", "numba", "matplotlib", "PIL", "tifffile", "imagecodecs", "rich")
+OWN = (
+    'maker = "Acme"\nmodels = ["One"]\n[[conversion_gains]]\nsource = "measured"\n'
+    "entries = [{ shot = 0.002, read = 9e-6 }]\n"
+)
 
 
 def loaded(*words: str) -> tuple[int, set[str]]:
@@ -32,11 +36,14 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert loaded(*words) == (0, set())
 
 
-def test_info_loads_no_torch_and_no_decoder(twelve: Path) -> None:
+def test_info_loads_no_torch_and_no_decoder(twelve: Path, tmp_path: Path) -> None:
     code, found = loaded("info", "--no-estimate", str(twelve / "00.dng"))
     assert code == 0
     assert found == {"numpy"}  # what decodes is in the child process
     assert loaded("info", str(twelve / "00.dng")) == (0, {"numpy", "scipy"})
+    (tmp_path / "own.toml").write_text(OWN)
+    words = ("info", "--no-estimate", "--noise", str(tmp_path / "own.toml"), str(twelve / "00.dng"))
+    assert loaded(*words) == (0, {"numpy"})
 
 
 def test_the_decoding_process_loads_what_decodes_and_nothing_else(twelve: Path) -> None:

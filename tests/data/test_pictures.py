@@ -48,17 +48,21 @@ def test_a_turned_picture_is_upright(tmp_path):
     assert np.array_equal(pictures.load(tmp_path / "a.png"), np.rot90(EIGHT, -1))
 
 
-def _png(width, height):
-    """A PNG whose header alone is whole."""
-    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+def _png(width, height, bits):
+    """A PNG whose pixels are missing."""
+
+    def chunk(name, data):
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", width, height, bits, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b""))
 
 
 def test_what_is_no_picture_is_said(tmp_path):
     whole = io.BytesIO()
     Image.fromarray(EIGHT).save(whole, "PNG")
     damaged = {
-        "text.png": b"no picture", "empty.jpg": b"", "cut.png": whole.getvalue()[:60], "bomb.png": _png(60000, 60000),
+        "text.png": b"no picture", "empty.jpg": b"", "cut.png": whole.getvalue()[:60],
         "deep.png": imagecodecs.png_encode(SIXTEEN)[:80], "half.tif": b"II*\0\x08\0\0\0",
     }  # fmt: skip
     tifffile.imwrite(tmp_path / "real.tif", EIGHT.astype(np.float32), photometric="rgb")
@@ -69,3 +73,22 @@ def test_what_is_no_picture_is_said(tmp_path):
             pictures.load(tmp_path / name)
     with pytest.raises(FileNotFoundError):
         pictures.load(tmp_path / "absent.png")
+
+
+@pytest.mark.parametrize(
+    ("width", "bits", "millions"),
+    [(17896, 8, 179), (100_001, 16, 1000)],  # Pillow's 2 * MAX_IMAGE_PIXELS = 178 956 970; ours
+)
+def test_what_is_too_large_says_the_limit(tmp_path, width, bits, millions):
+    (tmp_path / "a.png").write_bytes(_png(width, 10_000, bits))
+    with pytest.raises(
+        ValueError, match=f"^a picture of more than {millions} million pixels; make it smaller"
+    ):
+        pictures.load(tmp_path / "a.png")
+
+
+def test_a_large_tiff_of_16_bits_is_not_decoded(tmp_path, monkeypatch):
+    tifffile.imwrite(tmp_path / "a.tif", SIXTEEN, photometric="rgb")
+    monkeypatch.setattr(pictures, "_LARGEST_DEEP", 62)  # it has 63
+    with pytest.raises(ValueError, match="make it smaller"):
+        pictures.load(tmp_path / "a.tif")

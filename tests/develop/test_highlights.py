@@ -39,7 +39,7 @@ def test_reconstruction_brings_gray_light_back():
     offsets = highlights.opposed_offsets(mosaic, PATTERN, GAINS)
     out = highlights.reconstruct(
         torch.from_numpy(mosaic)[None],
-        pattern=torch.from_numpy(PATTERN),
+        pattern=PATTERN,
         levels=torch.from_numpy(GAINS.astype(np.float32)),
         offsets=torch.from_numpy(offsets.astype(np.float32)),
     )[0].numpy()
@@ -54,7 +54,7 @@ def test_reconstruction_in_numba_is_the_one_in_torch():
     levels, offsets = GAINS.astype(np.float32), np.array([0.01, -0.02, 0.03], np.float32)
     expected = highlights.reconstruct(
         torch.from_numpy(mosaic)[None],
-        pattern=torch.from_numpy(PATTERN),
+        pattern=PATTERN,
         levels=torch.from_numpy(levels),
         offsets=torch.from_numpy(offsets),
     )[0].numpy()

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from deepisp.develop import lens
+from deepisp.develop import lens, shading
 from deepisp.raw import opcode_bytes
 from deepisp.raw import opcodes as dng
 from tests.develop.gain_maps import gain_map, list_2, per_position, whole
@@ -273,8 +273,8 @@ def test_whatever_a_list_says_it_ends_without_a_warning(at: int, new: bytes) -> 
         opcodes = opcode_bytes.parse(LIST[:at] + new + LIST[at + 4 :], shape=(24, 32))
     except ValueError:
         return
-    lens.gain_grid(opcodes, shape=(24, 32), side=2)
-    lens.gain_grid(opcodes[:5], shape=(24, 32), side=2)
+    shading.gain_grid(opcodes, shape=(24, 32), side=2)
+    shading.gain_grid(opcodes[:5], shape=(24, 32), side=2)
     assert lens.apply_exact(np.ones((3, 24, 32), np.float32), opcodes).shape == (3, 24, 32)
 
 

@@ -1,5 +1,7 @@
 """Black and white, per position of the cell."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ def raw(**changes):
 
 
 def test_the_cell_turns_with_the_corner_of_the_area():
-    found = levels.levels(raw(), Area(1, 0, 6, 8))
+    found = levels.levels(replace(raw(), active_area=Area(1, 0, 6, 8)))
     assert found.black.tolist() == [[300.0, 400.0], [100.0, 200.0]]
     assert found.scale[0, 0] == pytest.approx(1 / 1100)
 

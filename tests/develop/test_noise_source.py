@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deepisp import shipped
 from deepisp.develop import noise_source
 from deepisp.raw.image import Exif, Noise, RawImage
 from deepisp.sensor import profile
@@ -53,6 +54,35 @@ def test_all_sources_in_the_order_of_trust(raw: RawImage, tmp_path: Path) -> Non
     assert found[2].noise[1].shot == pytest.approx(1.530 / (WHITE - BLACK), rel=1e-3)
     for line in found[3].noise:
         assert line.variance(np.array(0.18)) == pytest.approx(TRUE.variance(np.array(0.18)), rel=0.1)
+
+
+def test_a_profile_of_another_camera_says_so_beside_its_own_doubts(raw: RawImage, tmp_path: Path) -> None:
+    mine = own(tmp_path, BY_ISO)
+    said = "the profile is of SONY mine, the file of SONY ILCE-7SM2"
+    for iso, doubts in ((1600, []), (6400, [mine.warning(6400)])):
+        found = noise_source.known(replace(raw, exif=Exif(iso=iso)), mine)
+        assert found is not None
+        assert found.warning == "; ".join([said, *doubts])
+    of_this = mine.model_copy(update={"models": ("mine", "ILCE-7SM2")})
+    found = noise_source.known(raw, of_this)
+    assert found is not None
+    assert found.warning == ""
+
+
+def test_a_camera_is_known_by_its_dng_name_alone(raw: RawImage) -> None:
+    found = list(noise_source.sources(replace(raw, model="?", unique_model="Sony ILCE-7SM2"), estimate=False))
+    assert [one.origin for one in found] == ["file", "camera profile"]
+
+
+def test_the_shipped_files_are_read_once_however_many_raws_ask(
+    raw: RawImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, load = [], profile.load
+    monkeypatch.setattr(profile, "load", lambda path: asked.append(path) or load(path))
+    profile._all.cache_clear()
+    for model in ("ILCE-7SM2", "?", "another"):
+        list(noise_source.sources(replace(raw, model=model), estimate=False))
+    assert sorted(asked) == sorted(shipped.folder("sensors").glob("*.toml"))
 
 
 def test_the_first_is_taken(raw: RawImage, tmp_path: Path) -> None:

@@ -242,4 +242,5 @@ def test_warps_take_the_threads_that_were_given(monkeypatch):
     data = opcode_bytes.encode((bend,))
     deepisp.develop(mosaic(NEUTRAL / 2, opcode_list_3=data), threads=3)
     plan.solve(mosaic(NEUTRAL / 2, opcode_list_2=data), Settings(), threads=2)
-    assert seen == [3, 2]
+    deepisp.develop(mosaic(NEUTRAL / 2, opcode_list_3=data), device="cpu:0", threads=4)
+    assert seen == [3, 2, 4]

@@ -5,8 +5,11 @@ import pickle
 import numpy as np
 import pytest
 
-from deepisp import Layout, Limits, Settings
+import deepisp
+from deepisp import Layout, Limits, RawImage, Settings
+from deepisp.calibrate import shading_file
 from deepisp.checked import Wrong
+from deepisp.develop.shading_map import Optics, Plane, Shading
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,17 @@ def test_what_is_wrong_is_said_on_one_line(make, message: str) -> None:
 def test_a_long_value_is_cut() -> None:
     with pytest.raises(ValueError, match=r"^tone: .*, got 'a{56}\.\.\.$"):
         Settings(tone="a" * 1000)
+
+
+def test_a_run_keeps_to_the_map_that_it_began_with(tmp_path) -> None:
+    path, steep = tmp_path / "map.toml", np.array([[1.0, 4.0], [1.0, 4.0]])
+    planes = tuple(Plane(color, (at,), steep) for color, at in zip("RGGB", np.ndindex(2, 2), strict=True))
+    shading_file.write(Shading("", "", Optics(), "RGGB", (8, 8), planes, 1), path)
+    settings = Settings(shading=path, tone="none", color="camera", bits=32, wb=(1, 1, 1), half=True)
+    known = settings.digest()
+    path.unlink()
+    assert settings.digest() == pickle.loads(pickle.dumps(settings)).digest() == known
+    light = deepisp.develop(RawImage(mosaic=np.full((8, 8), 6553, np.uint16), cfa="RGGB"), settings)
+    # By hand: each pixel's greens lie around the corner that its four photosites share.
+    gains = 1 + 3 * np.array([1, 3, 5, 7]) / 8
+    assert light[0, :, 1] == pytest.approx(6553 / 65535 * gains, rel=1e-5)

@@ -10,9 +10,8 @@ from PIL import Image
 
 import deepisp
 from deepisp.picture import exif as picture_exif
-from deepisp.picture import ifd
+from deepisp.picture import ifd, origin
 from deepisp.picture.exif import block, directories, software
-from deepisp.picture.origin import settings_digest
 from deepisp.raw.image import Exif
 
 HOW = {"height": 300, "width": 400, "space": "srgb"}
@@ -157,10 +156,10 @@ def test_a_number_becomes_the_plainest_rational(value, expected):
 
 
 def test_digest_is_none_where_there_is_none(tmp_path):
-    assert settings_digest(tmp_path / "absent.jpg") is None
+    assert origin.of(tmp_path / "absent.jpg").settings == ""
     (tmp_path / "other.jpg").write_bytes(b"\xff\xd8 Software: other 1.0 \xff\xd9")
-    assert settings_digest(tmp_path / "other.jpg") is None
-    assert settings_digest(Path(tmp_path)) is None
+    assert origin.of(tmp_path / "other.jpg").settings == ""
+    assert origin.of(Path(tmp_path)).settings == ""
 
 
 def test_a_directory_by_hand():

@@ -14,9 +14,8 @@ import tifffile
 from PIL import Image
 
 from deepisp import spaces
-from deepisp.picture import encode, formats
+from deepisp.picture import encode, formats, origin
 from deepisp.picture.errors import MissingExtra
-from deepisp.picture.origin import settings_digest
 from deepisp.picture.profile import icc_profile
 from deepisp.picture.write import write
 from deepisp.raw.image import Exif
@@ -103,10 +102,10 @@ def test_exif_comes_back(tmp_path, scene, exif, digest, suffix, bits):
     assert str(tags["GPS GPSLatitude"]) == "[48, 8, 617/50]"
     assert tags["EXIF ExifImageWidth"].values == [93]
     assert tags["EXIF ExifImageLength"].values == [67]
-    assert settings_digest(path) == digest
+    assert origin.of(path).settings == digest
     write(as_bits(scene, bits), path, space="srgb", exif=exif, strip_gps=True)
     assert not [name for name in exif_of(path) if name.startswith("GPS")]
-    assert settings_digest(path) is None
+    assert origin.of(path).settings == ""
 
 
 def exif_of(path):
@@ -132,7 +131,7 @@ def test_digest_is_found_in_a_large_file(tmp_path, digest):
         path = tmp_path / f"a.{suffix}"
         write(pixels, path, space="srgb", quality=100, digest=digest)
         assert path.stat().st_size > 2**19 + 1
-        assert settings_digest(path) == digest
+        assert origin.of(path).settings == digest
 
 
 @pytest.mark.parametrize(("quality", "expected"), [(92, (1, 1)), (90, (1, 1)), (89, (2, 2))])

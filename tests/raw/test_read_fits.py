@@ -54,6 +54,26 @@ def test_bayer(tmp_path, offsets, cfa):
     assert (raw.white_level == 65535).all()
 
 
+@pytest.mark.parametrize("height", [4, 5])
+def test_a_file_that_begins_with_the_bottom_row_is_turned(tmp_path, height):
+    """BAYERPAT names the cell at the top left of the picture: the file's last row, whatever its number of rows."""
+    picture = noise(height, 4)
+    upright = deepisp.read(saved(tmp_path, picture, BAYERPAT="RGGB", ROWORDER="TOP-DOWN"))
+    (tmp_path / "a.fit").unlink()
+    turned = deepisp.read(saved(tmp_path, picture[::-1], BAYERPAT="RGGB", ROWORDER="BOTTOM-UP"))
+    for raw in (upright, turned):
+        np.testing.assert_array_equal(raw.mosaic, picture)
+        assert (raw.cfa, raw.warnings) == ("RGGB", ())
+
+
+def test_a_row_order_that_is_none_is_said(tmp_path):
+    raw = deepisp.read(saved(tmp_path, ROWORDER="SIDEWAYS"))
+    np.testing.assert_array_equal(raw.mosaic, MOSAIC)
+    assert raw.warnings == (
+        "rows in the order 'SIDEWAYS' are not known; the file's first is taken for the top",
+    )
+
+
 def test_monochrome_with_levels(tmp_path):
     raw = deepisp.read(saved(tmp_path, PEDESTAL=-100, DATAMAX=4095))
     assert (raw.kind, raw.black_level.tolist(), raw.white_level.tolist()) == ("mono", [[100]], [[4095]])

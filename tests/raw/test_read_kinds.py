@@ -93,6 +93,13 @@ def test_plain_gray_tiff_is_monochrome(read_dng, photometric, compression):
     np.testing.assert_array_equal(raw.mosaic, 65535 - MOSAIC if photometric == 0 else MOSAIC)
 
 
+def test_where_white_is_zero_black_is_the_largest_number_of_the_file_s_bits(read_dng):
+    bare = {33421: None, 33422: None, 50706: None, 50708: None, 262: short(0)}
+    raw = read_dng(MOSAIC % 4096, bits=12, shared=bare)
+    assert (raw.white_level == 4095).all()
+    np.testing.assert_array_equal(raw.mosaic, 4095 - MOSAIC % 4096)
+
+
 @pytest.mark.parametrize("compression", [NONE, LOSSLESS_JPEG, DEFLATE, JPEG_XL, JPEG_XL_OLD])
 @pytest.mark.parametrize("tile", [None, (32, 32)])
 def test_linear(read_dng, compression, tile):

@@ -131,6 +131,17 @@ def test_grain_that_grows_with_light_is_told_from_shot_noise_in_the_dark() -> No
         assert abs(error_at(one, 0.18, 1e-4, 1e-6)) < 0.06  # without a term for it 0.10; taken for noise 0.29
 
 
+@pytest.mark.parametrize("power", [2.4, 3.0])
+def test_texture_that_grows_fast_with_light_does_not_bend_the_line(power: float) -> None:
+    """As in kodim23 with its tone curve undone; held to powers near 1.7 the fit was 10 and 25 % too low."""
+    shot, read = 2.1e-4, 8e-8  # D850 at ISO 800 (sensors/nikon-d850.toml)
+    scene = np.tile(np.geomspace(0.02, 0.5, 768), (512, 1))
+    texture = 0.03 * 0.18 * (scene / 0.18) ** (power / 2)
+    rough = scene + texture * np.random.default_rng(1).normal(size=scene.shape)
+    for one in estimate_mosaic(noisy(np.maximum(rough, 0), 2, shot, read), "RGGB"):
+        assert abs(error_at(one, 0.18, shot, read)) < 0.05
+
+
 def test_texture_like_noise_at_every_level_errs_upward() -> None:
     """What no estimator can know from one frame."""
     both = noisy(noisy(gradient(0.02, 0.7), 5, 3 * SHOT, 3 * READ), 6)
@@ -225,7 +236,7 @@ def errors(data: Path, clipped: float) -> Iterator[float]:
 
 
 @pytest.mark.data
-@pytest.mark.parametrize(("clipped", "most"), [(0.0, 0.10), (0.05, 0.17)])
+@pytest.mark.parametrize(("clipped", "most"), [(0.0, 0.10), (0.05, 0.20)])
 def test_noise_of_pictures_at_mid_gray(data: Path, clipped: float, most: float) -> None:
     """Twelve pictures, each at ISO 1600, 6400 or 25600 (at all three: tools/bench_noise_estimate.py).
 

@@ -73,7 +73,7 @@ def test_gains_and_means_do_to_the_line_what_they_do_to_samples() -> None:
         seen = PIXEL_800.sample(torch.full((8, N), level, dtype=torch.float64), draw)
         for changed, line, mean in (
             (1.9 * seen[0], PIXEL_800.amplified(1.9), 1.9 * level),
-            (1.9 * seen[1], PIXEL_800.balanced(1.9), 1.9 * level),
+            (1.9 * seen[1], PIXEL_800.amplified(1.9), 1.9 * level),
             (seen.mean(dim=0), PIXEL_800.averaged(8), level),
         ):
             assert_moments(changed, mean=mean, variance=line.shot * mean + line.read)

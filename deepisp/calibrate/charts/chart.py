@@ -27,6 +27,7 @@ class Fit(BaseModel, frozen=True, extra="forbid"):
     ridge: FiniteFloat = Field(ge=0, description="square of CIEDE2000 that a root term of 1 costs")
     darkest: float = Field(ge=0, lt=1, description="Y of the darkest neutral from which the light is taken")
     clipped: float = Field(ge=0, lt=1, description="share of photosites at white that leaves a patch out")
+    unlikely: float = Field(gt=0, description="mean CIEDE2000 above which the corners are wrong")
     folds: int = Field(ge=2, description="parts of which each is left out once")
 
 

@@ -192,8 +192,7 @@ def _shown(point: Array) -> str:
 
 def _positions(raw: RawImage) -> tuple[NDArray[np.intp], Array, Array, Array]:
     """Channel, black, one over the range, and the DN of saturation of each position of a cell; (1, 1, 3) if linear."""
-    plateau = raw.white_level if raw.saturation_level is None else raw.saturation_level
-    top = raw.black_level + NEAR_SATURATION * (plateau - raw.black_level)
+    top = raw.black_level + NEAR_SATURATION * (raw.plateau - raw.black_level)
     cells = raw.black_level, 1 / (raw.white_level - raw.black_level), top
     if raw.linear is not None:
         black, scale, top = (cell.reshape(1, 1, 3) for cell in cells)

@@ -27,6 +27,7 @@ class Curve:
         is_used: (n,) whether the line rests on it.
         line: through those.
         plateau: DN above black, or None.
+        plateau_error: DN that it may lie off.
     """
 
     color: str
@@ -36,6 +37,7 @@ class Curve:
     is_used: NDArray[np.bool_]
     line: line.Line
     plateau: float | None
+    plateau_error: float = 0.0
 
 
 def of_points(
@@ -76,7 +78,7 @@ def of_points(
         # All points move together with the PRNU that was taken off.
         pull = float(fitted.answer @ mean[is_used] ** 2) * prnu[1]
         fitted = fitted.widened(pull)
-    return Curve(color, mean, bare, relative * seen, is_used, fitted, ceiling.plateau)
+    return Curve(color, mean, bare, relative * seen, is_used, fitted, ceiling.plateau, ceiling.plateau_error)
 
 
 def prnu_squared(shared: Shared | None, floor: ColorFloor | None) -> tuple[float, float] | None:

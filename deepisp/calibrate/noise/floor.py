@@ -14,7 +14,7 @@ from deepisp.calibrate.noise import masks, moments
 from deepisp.calibrate.noise.masks import Mask, Odd, Running
 from deepisp.calibrate.noise.moments import Deviation, Spread, Stripes
 from deepisp.calibrate.noise.quantization import Unrounded, unrounded
-from deepisp.calibrate.recipe import Recipe
+from deepisp.calibrate.recipe import Darks
 
 Array = NDArray[np.float64]
 
@@ -32,6 +32,7 @@ class ColorFloor:
         texture: noise over time and pattern together, from neighbors.
         unlike: deviation of all photosites' means, shading and position included.
         step: between two codes.
+        means: of its photosites in each frame that has a partner, DN.
     """
 
     mean: float
@@ -42,6 +43,7 @@ class ColorFloor:
     texture: Spread
     unlike: float
     step: float
+    means: tuple[float, ...]
 
     @property
     def row(self) -> Deviation:
@@ -99,19 +101,21 @@ class _Sums:
         self.spread, self.texture = Spread(), Spread()
         self.rows: list[Stripes] = []
         self.columns: list[Stripes] = []
+        self.means: list[float] = []
 
 
-def measure(frames: Frames, recipe: Recipe, step: float) -> Floor:
+def measure(frames: Frames, recipe: Darks, step: float, *, are_dark: bool = False) -> Floor:
     """The floor from dark frames of one exposure time, of which there are at least two.
 
     Args:
         frames: darks.
         recipe: how odd photosites are told.
         step: between two codes, DN.
+        are_dark: whether light was looked for in them before.
     """
-    found = masks.halves(frames, recipe)
+    found = masks.halves(frames, recipe, are_dark=are_dark)
     first = frames.first
-    by_color = {color: [place for place in first.places if place.color == color] for color in first.colors}
+    by_color = {color: first.places_of(color) for color in first.colors}
     sums = {color: _Sums() for color in first.colors}
     stacks = np.zeros((2, *first.mosaic.shape), np.float32)
     pairs = len(frames) // 2
@@ -122,6 +126,7 @@ def measure(frames: Frames, recipe: Recipe, step: float) -> Floor:
         stacks[1] += b
         for color, places in by_color.items():
             _add(sums[color], a, b, fair, places)
+            sums[color].means += (mean_of(one, found.odd.fair, places) for one in (a, b))
     black = np.zeros((math.isqrt(len(first.places)),) * 2)
     for place in first.places:
         black[place.row, place.column] = place.of(found.all.mean)[place.of(found.odd.fair)].mean(dtype=float)
@@ -133,7 +138,7 @@ def measure(frames: Frames, recipe: Recipe, step: float) -> Floor:
 
 
 def _add(
-    sums: _Sums, a: NDArray[np.generic], b: NDArray[np.generic], fair: Mask, places: list[Place]
+    sums: _Sums, a: NDArray[np.generic], b: NDArray[np.generic], fair: Mask, places: tuple[Place, ...]
 ) -> None:
     one = moments.pair(a, b, fair, places)
     sums.spread = sums.spread.plus(one.spread)
@@ -144,7 +149,7 @@ def _add(
 
 
 def _color(
-    sums: _Sums, stacks: Array, found: masks.Halves, places: list[Place], pairs: int, step: float
+    sums: _Sums, stacks: Array, found: masks.Halves, places: tuple[Place, ...], pairs: int, step: float
 ) -> ColorFloor:
     fair = found.odd.fair
     textures = [moments.texture(stack, fair, places) for stack in stacks]
@@ -159,4 +164,12 @@ def _color(
         texture=sums.texture,
         unlike=math.sqrt(max(float(values.var()) - over_time, 0.0)),
         step=step,
+        means=tuple(sums.means),
+    )
+
+
+def mean_of(mosaic: NDArray[np.generic], fair: Mask, places: tuple[Place, ...]) -> float:
+    """Mean of one color's photosites, of those that are a measure of the others."""
+    return float(
+        np.concatenate([place.of(mosaic)[place.of(fair)] for place in places]).mean(dtype=np.float64)
     )

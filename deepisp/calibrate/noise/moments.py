@@ -20,7 +20,17 @@ from deepisp.calibrate.frames import Place
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+MAD = 1.4826  # deviation of a normal distribution over its median absolute deviation
 NEIGHBORS = 1.5  # sum of squared correlations of white noise's neighbor differences: 1 + 2 (1/2)^2
+
+
+def typical(off: NDArray[np.floating]) -> float:
+    """The deviation of values around 0, any shape, by their median: what stands far out does not count.
+
+    >>> typical(np.array([-1.0, 1.0, 1000.0]))
+    1.4826
+    """
+    return MAD * float(np.median(np.abs(off)))
 
 
 class Spread(NamedTuple):
@@ -168,13 +178,22 @@ def pair(
 
 
 def _white(residual: Array, ok: Mask) -> Spread:
-    """Rows and columns taken out, one after the other: exact without holes, and nearly so with few."""
-    left = residual
+    height, width = ok.any(axis=1).sum(), ok.any(axis=0).sum()
+    return Spread.of(without_stripes(residual, ok)[ok], int(height + width - 1))
+
+
+def without_stripes(residual: NDArray[np.floating], ok: Mask) -> Array:
+    """Rows and columns taken out, one after the other: exact without holes, and nearly so with few.
+
+    Args:
+        residual: (H, W) of one position.
+        ok: (H, W) photosites to measure; 0 comes out where it is False, whatever stood there.
+    """
+    left: Array = np.where(ok, residual, 0.0)
     for axis in (1, 0):
         counts = np.maximum(ok.sum(axis=axis, keepdims=True), 1)
         left = np.where(ok, left - left.sum(axis=axis, keepdims=True) / counts, 0.0)
-    height, width = ok.any(axis=1).sum(), ok.any(axis=0).sum()
-    return Spread.of(left[ok], int(height + width - 1))
+    return left
 
 
 def _stripes(residuals: list[tuple[Place, Array, Mask]], axis: int) -> Stripes:

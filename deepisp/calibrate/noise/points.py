@@ -9,14 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.calibrate.frames import Frame, Frames
-from deepisp.calibrate.noise import levels, moments
-from deepisp.calibrate.noise.levels import Ceiling, Flat, Seen
-from deepisp.calibrate.noise.masks import Mask
+from deepisp.calibrate.noise import moments
+from deepisp.calibrate.noise.levels import Flat, Series
 from deepisp.calibrate.noise.moments import Spread
-from deepisp.calibrate.recipe import PhotonTransfer
-
-Array = NDArray[np.float64]
 
 
 class Point(NamedTuple):
@@ -66,9 +61,10 @@ class Points(NamedTuple):
 class _Stacks:
     """Two sums of flats; each color adds only the levels of its own straight part."""
 
-    def __init__(self, first: Frame, black: Array) -> None:
-        self.black = black
-        self.places = {c: [place for place in first.places if place.color == c] for c in first.colors}
+    def __init__(self, series: Series) -> None:
+        first = series.frames.first
+        self.black, self.fair = series.black, series.fair
+        self.places = {color: first.places_of(color) for color in first.colors}
         self.sums = np.zeros((2, *first.mosaic.shape), np.float64)
         self.frames = {color: [0, 0] for color in self.places}
 
@@ -77,8 +73,8 @@ class _Stacks:
             place.of(self.sums[which])[...] += place.of(mosaic) - place.level(self.black)
         self.frames[color][which] += 1
 
-    def shared(self, fair: Mask) -> dict[str, Shared]:
-        found = {}
+    def shared(self) -> dict[str, Shared]:
+        fair, found = self.fair, {}
         for color, places in self.places.items():
             if min(self.frames[color]) > 0:
                 one, other = (moments.texture(total, fair, places) for total in self.sums)
@@ -97,61 +93,32 @@ def couples(group: list[Flat]) -> list[tuple[Flat, Flat]]:
     return list(zip(group[0::2], group[1::2], strict=False))
 
 
-def is_paired(groups: list[list[Flat]], ceilings: dict[str, Ceiling], recipe: PhotonTransfer) -> bool:
-    """Whether enough levels of the straight part have pairs, in every color."""
-    pairs = [group for group in groups if len(group) > 1]
-    return all(
-        sum(levels.fits(group[0].colors[color], ceiling, recipe) for group in pairs) >= recipe.fewest_levels
-        for color, ceiling in ceilings.items()
-    )
-
-
-def of_pairs(
-    lit: Frames,
-    groups: list[list[Flat]],
-    fair: Mask,
-    black: Array,
-    ceilings: dict[str, Ceiling],
-    recipe: PhotonTransfer,
-) -> Points:
+def of_pairs(series: Series) -> Points:
     """Noise over time from pairs; two frames in memory."""
-    stacks = _Stacks(lit.first, black)
-    points: dict[str, list[Point]] = {color: [] for color in ceilings}
-    for one, other in (couple for group in groups for couple in couples(group)):
-        a, b = (lit.leveled(lit[flat.index]) for flat in (one, other))
-        for color, ceiling in ceilings.items():
-            pair = moments.pair(a, b, fair, stacks.places[color], black=black)
-            fits = all(levels.fits(flat.colors[color], ceiling, recipe) for flat in (one, other))
-            points[color].append(Point(pair.mean, pair.spread, one.colors[color].unlike, fits))
-            if fits:
+    frames, stacks = series.frames, _Stacks(series)
+    points: dict[str, list[Point]] = {color: [] for color in stacks.places}
+    for one, other in (couple for group in series.groups for couple in couples(group)):
+        a, b = (frames.leveled(frames[flat.index]) for flat in (one, other))
+        for color, places in stacks.places.items():
+            pair = moments.pair(a, b, series.fair, places, black=series.black)
+            is_used = series.is_straight(one, color) and series.is_straight(other, color)
+            points[color].append(Point(pair.mean, pair.spread, one.colors[color].unlike, is_used))
+            if is_used:
                 stacks.add(0, a, color)
                 stacks.add(1, b, color)
-    return Points(points, stacks.shared(fair))
+    return Points(points, stacks.shared())
 
 
-def of_series(
-    lit: Frames,
-    groups: list[list[Flat]],
-    fair: Mask,
-    black: Array,
-    ceilings: dict[str, Ceiling],
-    recipe: PhotonTransfer,
-) -> Points:
+def of_singles(series: Series) -> Points:
     """Noise and fixed pattern together from neighbors in each flat; every other flat goes to the other sum."""
-    stacks = _Stacks(lit.first, black)
-    points: dict[str, list[Point]] = {color: [] for color in ceilings}
-    for turn, flat in enumerate(flat for group in groups for flat in group):
-        used = [
-            color for color, ceiling in ceilings.items() if levels.fits(flat.colors[color], ceiling, recipe)
-        ]
+    frames, stacks = series.frames, _Stacks(series)
+    points: dict[str, list[Point]] = {color: [] for color in stacks.places}
+    for turn, flat in enumerate(flat for group in series.groups for flat in group):
+        used = [color for color in points if series.is_straight(flat, color)]
         for color, seen in flat.colors.items():
-            points[color].append(_single(seen, color in used))
+            points[color].append(Point(seen.mean, seen.texture, seen.unlike, color in used))
         if used:
-            mosaic = lit.leveled(lit[flat.index])
+            mosaic = frames.leveled(frames[flat.index])
             for color in used:
                 stacks.add(turn % 2, mosaic, color)
-    return Points(points, stacks.shared(fair))
-
-
-def _single(seen: Seen, is_used: bool) -> Point:
-    return Point(seen.mean, seen.texture, seen.unlike, is_used)
+    return Points(points, stacks.shared())

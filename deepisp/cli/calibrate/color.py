@@ -1,14 +1,14 @@
 """`deepisp calibrate color`: color matrices of a camera from a chart."""
 
-import json
-import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deepisp.cli import options, outcome, say
+from deepisp.cli.calibrate import inputs, report
+from deepisp.cli.calibrate import output as place
+from deepisp.cli.calibrate.many_values import ManyValues, Points
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,39 +17,15 @@ if TYPE_CHECKING:
     from deepisp.calibrate.color import Chromaticity, Measured
     from deepisp.raw.image import RawImage
 
-_POINT = re.compile(r"-?[\d.]+,-?[\d.]+")
 _LIGHTS = {"A": 17, "D50": 23, "D55": 20, "D65": 21, "D75": 22}  # EXIF LightSource
 
-
-class Corners(click.Command):
-    """A command whose `--corners` takes all words of the form x,y that follow it."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """`--corners a b c d` is read as `--corners "a b c d"`."""
-        return super().parse_args(ctx, gathered(args))
+_COLUMNS = (
+    "CIEDE2000 of each patch to the chart's colors (2 is seen side by side), before: by the file's own color matrices; "
+    "fitted: by\nthe new fit; left out: by a fit that did not know the patch, as it will do on other colors"
+)
 
 
-def gathered(words: Sequence[str]) -> list[str]:
-    """The words with those of `--corners` as one.
-
-    >>> gathered(["--corners", "1,2", "3,4", "a.dng"])
-    ['--corners', '1,2 3,4', 'a.dng']
-    """
-    out: list[str] = []
-    is_open = False
-    for word in words:
-        if is_open and _POINT.fullmatch(word):
-            out[-1] = f"{out[-1]} {word}".strip()
-        else:
-            out.append(word)
-        # Open from the option on; its first value begins a word of its own.
-        is_open = word == "--corners" or (is_open and bool(_POINT.fullmatch(word)))
-        if word == "--corners":
-            out.append("")
-    return [word for before, word in zip(["", *out], out, strict=False) if word or before != "--corners"]
-
-
-@click.command(cls=Corners, epilog=outcome.CODES, context_settings={"max_content_width": 110})
+@click.command(cls=ManyValues, epilog=outcome.CODES, context_settings={"max_content_width": 110})
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
     "--chart", type=click.Choice(["classic", "sg"]), default="classic", help="ColorChecker Classic or SG"
@@ -57,6 +33,7 @@ def gathered(words: Sequence[str]) -> list[str]:
 @click.option(
     "--corners",
     multiple=True,
+    type=Points(),
     metavar="X,Y ...",
     help="centers of the patches at the chart's four corners, in pixels of the developed picture (0,0 is its "
     "top left), clockwise from the first: dark skin, bluish green, black, white; of an SG A1, N1, N10, A10. "
@@ -74,18 +51,12 @@ def gathered(words: Sequence[str]) -> list[str]:
 @click.option(
     "--light", help="light on the chart: A, D50, D55, D65, D75 or kelvin  [default: by the file's matrices]"
 )
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="sensor file to write or to add to (.toml)"
-)
-@click.option("--json", "as_json", is_flag=True, help="print what was measured, one JSON object")
-@click.option("--layout", type=click.Path(), help="TOML file that says what bare sensor values mean")
-@options.limits
-@click.option("--debug", is_flag=True, help="show where a failure came from")
+@options.measurement()
 def color(
     *,
     file: Path,
     chart: Any,
-    corners: tuple[str, ...],
+    corners: tuple[tuple[tuple[float, float], ...], ...],
     edition: str | None,
     method: Any,
     light: str | None,
@@ -102,13 +73,18 @@ def color(
     """
     from deepisp import batch
     from deepisp.calibrate import color as measurement
+    from deepisp.calibrate import profile_file
     from deepisp.calibrate.charts import find_chart
     from deepisp.raw.read import read
 
-    points, xy = _points(corners), _light(light)
+    points, xy = _points([point for one in corners for point in one]), _light(light)
+    place.check(output)
     known, limits = batch.loaded(layout), options.limits_of(given)
     try:
+        file = inputs.frame(file, known)
         raw = read(file, limits=limits, layout=known)
+        if output is not None:
+            profile_file.check(output, profile_file.camera_of(raw))
         places = find_chart.find(raw, chart, edition).corners if points is None else points
         measured = measurement.measure(
             raw, places, chart_name=chart, method=method, edition=edition, light=xy
@@ -117,26 +93,21 @@ def color(
         return outcome.gave_up(error, file, debug=debug)
     for warning in measured.warnings:
         say.warning(file, warning)
-    if output is not None:
-        (say.note if as_json else say.data)(_write(output, raw, measured))  # stdout holds the JSON alone
-    say.data(json.dumps(measurement.describe(measured), allow_nan=False) if as_json else _table(measured))
+    wrote = "" if output is None else _write(output, raw, measured)
+    report.tell(_table(measured), measurement.describe(measured), as_json=as_json, wrote=wrote)
     return outcome.DONE
 
 
-def _points(corners: tuple[str, ...]) -> "NDArray[np.float64] | None":
+def _points(points: list[tuple[float, float]]) -> "NDArray[np.float64] | None":
     """The four corners that were given, or None."""
     import numpy as np
 
-    words = " ".join(corners).split()
-    if not words:
+    if not points:
         return None
-    try:
-        points = [(float(x), float(y)) for x, y in (word.split(",") for word in words)]
-    except ValueError:
-        points = []
     if len(points) != 4:
+        got = " ".join(f"{x:g},{y:g}" for x, y in points)
         raise click.UsageError(
-            f"--corners: four points x,y, got {' '.join(words)!r}, such as 300,300 900,310 880,700 290,690"
+            f"--corners: four points x,y, got {got!r}, such as 300,300 900,310 880,700 290,690"
         )
     return np.array(points)
 
@@ -161,16 +132,14 @@ def _light(text: str | None) -> "Chromaticity | None":
 def _write(output: Path, raw: "RawImage", measured: "Measured") -> str:
     """What was written, on one line."""
     from deepisp.calibrate import color as measurement
-    from deepisp.calibrate import color_report, profile_file
+    from deepisp.calibrate import color_report, profile_file, profile_groups
 
-    group = measurement.profile_group(measured)
-    profile_file.update(
-        output, lambda known: profile_file.with_color(known, group), maker=raw.maker, model=raw.model
-    )
+    group, camera = measurement.profile_group(measured), profile_file.camera_of(raw)
     picture = output.with_name(f"{output.stem}-color.png")
-    title = " ".join(dict.fromkeys(f"{raw.maker} {raw.model}".split()))
-    color_report.color(picture, measured, title=title)
-    return say.one_line(f"{output}, {picture}")
+    with place.written(output):
+        profile_file.update(output, lambda known: profile_groups.with_color(known, group), camera=camera)
+        color_report.color(picture, measured, title=str(camera))
+    return f"{output}, {picture}"
 
 
 def _table(measured: "Measured") -> str:
@@ -193,6 +162,7 @@ def _table(measured: "Measured") -> str:
     x, y = measured.white_xy
     corners = " ".join(f"{px:.1f},{py:.1f}" for px, py in measured.samples.corners)
     kind = "linear" if measured.fit.degree == 1 else f"root polynomial, degree {measured.fit.degree}"
+    lines.append(_COLUMNS)
     return "\n".join([*lines, f"fit: {kind}; light: x {x:.4f}, y {y:.4f}; corners: {corners}"])
 
 

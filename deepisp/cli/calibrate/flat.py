@@ -1,44 +1,56 @@
 """`deepisp calibrate flat`: the map of a lens's shading."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deepisp.cli import options, outcome, say
+from deepisp.cli.calibrate import inputs, report
+from deepisp.cli.calibrate import output as place
 
 if TYPE_CHECKING:
     from deepisp.develop.shading_map import Shading
 
 
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
-@click.argument("file", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="map of lens shading to write (.toml)")
-@click.option("--json", "as_json", is_flag=True, help="print the map, one JSON object")
-@options.limits
-@click.option("--debug", is_flag=True, help="show where a failure came from")
-def flat(*, file: tuple[Path, ...], output: Path | None, as_json: bool, debug: bool, **given: Any) -> int:
+@click.argument("flats", metavar="FILE...", nargs=-1, required=True, type=click.Path())
+@options.measurement("map of lens shading to write (.toml)")
+def flat(
+    *,
+    flats: tuple[str, ...],
+    output: Path | None,
+    as_json: bool,
+    layout: str | None,
+    debug: bool,
+    **given: Any,
+) -> int:
     """The map of lens shading, from raw files of an even light.
 
     One lens at one focal length, aperture and focus; calibration/flat.toml says how.
     """
+    from deepisp import batch
     from deepisp.calibrate import flat as measurement
     from deepisp.calibrate import shading_file
 
     if output is None and not as_json:
         raise click.UsageError("say where the map goes: -o shading.toml, or --json")
+    place.check(output)
+    known, limits = batch.loaded(layout), options.limits_of(given)
     try:
-        shading = measurement.measure(file, limits=options.limits_of(given))
+        frames = inputs.frames(flats, known)
+        shading = measurement.measure(frames, layout=known, limits=limits)
     except Exception as error:
         return outcome.gave_up(error, debug=debug)
     if output is not None:
-        shading_file.write(shading, output)
-        gains = ", ".join(f"{plane.color} {plane.gains.max():.2f}" for plane in shading.planes)
-        line = f"{output}: {len(file)} flats, gains up to {gains}"
-        (say.note if as_json else say.data)(say.one_line(line))  # stdout holds the JSON alone
+        with place.written(output):
+            shading_file.write(shading, output)
+    gains = ", ".join(f"{plane.color} {plane.gains.max():.2f}" for plane in shading.planes)
+    line = say.one_line(f"{output}: {len(frames)} flats, gains up to {gains}")
     if as_json:
-        say.data(json.dumps(_told(shading), allow_nan=False))
+        report.tell("", _told(shading), as_json=True, wrote=line if output else "")
+    else:
+        say.data(line)
     return outcome.DONE
 
 

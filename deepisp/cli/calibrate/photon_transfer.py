@@ -1,47 +1,19 @@
 """`deepisp calibrate photon-transfer`: gain and noise of a sensor from flats and darks."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deepisp.cli import options, outcome, say
+from deepisp.cli.calibrate import inputs, report
+from deepisp.cli.calibrate import output as place
+from deepisp.cli.calibrate.many_values import ManyValues
+from deepisp.cli.calibrate.report import Row, figure
 
-
-class ManyValues(click.Command):
-    """A command whose options of `multiple=True` take all words up to the next option, as shells expand `*.dng`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """`--flats a b` is read as `--flats a --flats b`."""
-        many = {
-            flag
-            for parameter in self.params
-            if isinstance(parameter, click.Option) and parameter.multiple
-            for flag in parameter.opts
-        }
-        return super().parse_args(ctx, repeated(args, many))
-
-
-def repeated(words: Sequence[str], many: set[str]) -> list[str]:
-    """The words with these options' names before each of their values.
-
-    >>> repeated(["--flats", "a", "b", "-o", "c"], {"--flats"})
-    ['--flats', 'a', '--flats', 'b', '-o', 'c']
-    """
-    out: list[str] = []
-    current, is_first = "", False
-    for index, word in enumerate(words):
-        if word == "--":
-            return [*out, *words[index:]]
-        if word.startswith("-") and word != "-":
-            current, is_first = (word, True) if word in many else ("", False)
-            out.append(word)
-        else:
-            out += [current, word] if current and not is_first else [word]
-            is_first = False
-    return out
+if TYPE_CHECKING:
+    from deepisp.calibrate.frames import Frame
+    from deepisp.calibrate.photon_transfer import PhotonTransferResult
 
 
 @click.command(
@@ -52,29 +24,21 @@ def repeated(words: Sequence[str], many: set[str]) -> list[str]:
 )
 @click.option("--darks", multiple=True, type=click.Path(), metavar="FILE...", help="frames without light")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="sensor file to write or to add to (.toml)"
-)
-@click.option("--json", "as_json", is_flag=True, help="print what was measured, one JSON object")
-@click.option("--layout", type=click.Path(), help="TOML file that says what bare sensor values mean")
-@click.option("--maker", default="", help="camera's maker, where files do not say it")
-@click.option("--model", default="", help="camera's model, the same")
-@click.option("--iso", type=click.FloatRange(min=0, min_open=True), help="ISO of the frames, the same")
-@click.option(
     "--window", type=click.FloatRange(0, 1, min_open=True), help="side of the central part to measure"
 )
-@options.limits
-@click.option("--debug", is_flag=True, help="show where a failure came from")
+@options.camera
+@options.measurement()
 def photon_transfer(
     *,
     flats: tuple[str, ...],
     darks: tuple[str, ...],
-    output: Path | None,
-    as_json: bool,
-    layout: str | None,
+    window: float | None,
     maker: str,
     model: str,
     iso: float | None,
-    window: float | None,
+    output: Path | None,
+    as_json: bool,
+    layout: str | None,
     debug: bool,
     **given: Any,
 ) -> int:
@@ -87,55 +51,89 @@ def photon_transfer(
 
     from deepisp import batch
     from deepisp.calibrate import photon_transfer as measurement
-    from deepisp.calibrate import profile_file
-    from deepisp.calibrate.frames import Frames
     from deepisp.calibrate.recipe import PhotonTransfer, shipped_recipe
 
-    if output is None and not as_json:
-        raise click.UsageError("say where the figures go: -o camera.toml, or --json")
+    place.check(output)
     recipe = shipped_recipe(PhotonTransfer)
     if window is not None:
         recipe = recipe.model_copy(update={"window": window})
     known, limits = batch.loaded(layout), options.limits_of(given)
+    doubts: tuple[str, ...] = ()
     try:
+        paths, unlit = inputs.frames(flats, known), inputs.frames(darks, known)
+        lit = measurement.opened(paths, layout=known, limits=limits, recipe=recipe)
         if output is not None and output.exists():
-            first = Frames(flats[:1], purpose=measurement.PURPOSE, layout=known, limits=limits).first
-            profile_file.check(output, iso or first.iso, first.colors)
-        result = measurement.measure(flats, darks, layout=known, limits=limits, recipe=recipe)
+            doubts = _checked(output, place.told(lit.first, maker=maker, model=model, iso=iso))
+        result = measurement.measure(lit, unlit, layout=known, limits=limits, recipe=recipe)
     except Exception as error:
         return outcome.gave_up(error, debug=debug)
-    if iso is not None:
-        result = replace(result, first=replace(result.first, iso=iso))
+    result = replace(result, first=place.told(result.first, maker=maker, model=model, iso=iso))
     for note in result.notes:
         say.warning("", note)
-    if output is not None:
-        wrote = _write(output, result, maker, model)
-        (say.note if as_json else say.data)(wrote)  # stdout holds the JSON alone
-    if as_json:
-        say.data(json.dumps({"planes": [vars(plane) for plane in result.planes]}, allow_nan=False))
+    for doubt in doubts:
+        say.warning(output or "", doubt)
+    wrote = "" if output is None else _write(output, result)
+    report.tell(_table(result), _told(result, doubts), as_json=as_json, wrote=wrote)
     return outcome.DONE
 
 
-def _write(output: Path, result: Any, maker: str, model: str) -> str:
+def _checked(output: Path, first: "Frame") -> tuple[str, ...]:
+    """What is doubtful of adding to a sensor file; a ValueError if these figures cannot go into it."""
+    from deepisp.calibrate import profile_file, profile_groups
+
+    profile_file.check(
+        output,
+        profile_file.camera_of(first),
+        lambda tables: profile_groups.check_noise(tables, first.iso, first.colors),
+    )
+    return profile_file.doubts(output, first)
+
+
+def _write(output: Path, result: "PhotonTransferResult") -> str:
     """What was written, on one line."""
-    from deepisp.calibrate import noise_report, profile_file
+    from deepisp.calibrate import noise_report, profile_file, profile_groups
 
     first = result.first
-    maker, model = maker or first.maker, model or first.model
-    profile_file.update(
-        output, lambda known: profile_file.with_photon_transfer(known, result), maker=maker, model=model
-    )
-    picture = beside(output, first.iso, "photon-transfer.png")
-    noise_report.photon_transfer(picture, result, title=camera(maker, model, first.iso))
-    return say.one_line(f"{output}, {picture}")
+    camera = profile_file.camera_of(first)
+    picture = place.beside(output, first.iso, "photon-transfer.png")
+    with place.written(output):
+        profile_file.update(
+            output, lambda known: profile_groups.with_photon_transfer(known, result), camera=camera
+        )
+        noise_report.photon_transfer(picture, result, title=place.title(camera, first.iso))
+    return f"{output}, {picture}"
 
 
-def beside(output: Path, iso: float | None, ending: str) -> Path:
-    """The name of a file beside a sensor file that holds one ISO: another ISO does not replace it."""
-    at = "" if iso is None else f"-iso{iso:g}"
-    return output.with_name(f"{output.stem}{at}-{ending}")
+def _told(result: "PhotonTransferResult", doubts: tuple[str, ...]) -> dict[str, Any]:
+    """The figures as JSON has them."""
+    return {
+        "camera": {"maker": result.first.maker, "model": result.first.model},
+        "iso": result.first.iso,
+        "planes": [vars(plane) for plane in result.planes],
+        "warnings": [*result.notes, *doubts],
+    }
 
 
-def camera(maker: str, model: str, iso: float | None) -> str:
-    """The camera and its ISO, as a plot's title."""
-    return " ".join([*dict.fromkeys(f"{maker} {model}".split()), *([] if iso is None else [f"ISO {iso:g}"])])
+def _table(result: "PhotonTransferResult") -> str:
+    """The figures for people."""
+    from deepisp.calibrate import profile_file
+
+    planes = result.planes
+    rows = [
+        ("gain", "DN/e-", [figure(one.gain, one.gain_error) for one in planes]),
+        ("read noise, rms", "e-", [figure(one.read_std_e, one.read_std_e_error) for one in planes]),
+        ("row noise, rms", "e-", [figure(one.row_std_e, one.row_std_e_error) for one in planes]),
+        ("column noise, rms", "e-", [figure(one.column_std_e, one.column_std_e_error) for one in planes]),
+        ("full well", "e-", [figure(one.full_well_e, one.full_well_e_error) for one in planes]),
+        ("highest signal to noise", "", [figure(one.snr_max) for one in planes]),
+        ("PRNU, rms", "%", [figure(one.prnu, one.prnu_error, times=100) for one in planes]),
+        ("DSNU, rms", "e-", [figure(one.dsnu_e, one.dsnu_e_error) for one in planes]),
+        ("linearity error", "%", [figure(one.linearity_error, times=100) for one in planes]),
+        ("black level", "DN", [figure(one.black_level) for one in planes]),
+        ("levels in the fit", "", [str(one.levels) for one in planes]),
+    ]
+    how = "pairs of flats" if result.is_paired else "single flats"
+    darks = f"{result.floor.frames} darks" if result.floor else "no darks"
+    head = place.title(profile_file.camera_of(result.first), result.first.iso)
+    text = report.table([one.color for one in planes], [Row(*row) for row in rows])
+    return f"{say.one_line(head)}: {how}, {darks}\n{text}"

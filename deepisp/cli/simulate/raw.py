@@ -1,15 +1,17 @@
 """`deepisp simulate raw`: pictures to raw files that a real sensor might have made."""
 
 import errno
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from deepisp.batch import files, ready, record
-from deepisp.batch.files import Job, Source
+from deepisp.batch import files, places, ready, record
+from deepisp.batch.files import Job
 from deepisp.cli import outcome, say
 from deepisp.picture.safety import Inputs, refuse_inputs
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from deepisp.data.simulate import Scene, Simulated
 
 _NO_PICTURE = "no picture in it (name the files themselves)"
+_DIGEST = re.compile(rb'"digest": "([0-9a-f]{12})"')  # in the ImageDescription that `simulate.raw` makes
+_SEARCHED = 1 << 18  # bytes: `write_dng` puts the texts before the pixels
 
 
 class _Asked(NamedTuple):
@@ -97,8 +101,9 @@ def raw(
     ready.prepare_folders({job.target.parent for job in jobs if job.problem is None})
     failed = 0
     for number, job in enumerate(jobs):
+        task = _task(job, asked._replace(seed=seed + number), truth)
         try:
-            written = _written(job, asked._replace(seed=seed + number), on_exists, truth)
+            written = _written(task, on_exists)
         except Exception as error:
             failed += 1
             say.error(job.source, record.what(error))
@@ -107,20 +112,23 @@ def raw(
             if isinstance(error, ready.Unready):
                 return outcome.UNREADY
             continue
-        if not quiet:
-            _tell(job, written, truth)
+        _tell(task, written, quiet=quiet)
     if not jobs:
         say.error(picture[0], _NO_PICTURE)
     matched = sum(not isinstance(job.problem, FileNotFoundError) for job in jobs)
     return outcome.code(failed=failed, total=len(jobs), matched=matched)
 
 
-def _tell(job: Job, written: list[Path], truth: bool) -> None:
-    for path in _targets(job, truth):
-        if path in written:
-            say.data(f"{say.one_line(job.source)} -> {say.one_line(path)}")
-        else:
-            say.note(f"{say.one_line(path)} is kept (use --on-exists overwrite)")
+def _tell(task: "_Task", written: list[Path], *, quiet: bool) -> None:
+    """A line on stdout for what was written, on stderr for what is kept."""
+    source = task.job.source
+    for path in task.targets:
+        if path not in written and (doubt := task.doubt(path)):
+            say.warning(source, f"{path} is kept, but it {doubt} (use --on-exists overwrite)")
+        elif not quiet and path in written:
+            say.data(f"{say.one_line(source)} -> {say.one_line(path)}")
+        elif not quiet:
+            say.note(f"{path} is kept (use --on-exists overwrite)")
 
 
 def _planned(given: Sequence[str], output: str, truth: bool) -> list[Job]:
@@ -129,13 +137,15 @@ def _planned(given: Sequence[str], output: str, truth: bool) -> list[Job]:
     Raises:
         ValueError: a name that is none of a DNG, or an output that is an input.
     """
+    from deepisp.data.pictures import SUFFIXES
+
     in_folder, is_dng = files.is_folder(output, given), Path(output).suffix.lower() == ".dng"
     if not in_folder and not is_dng:
         raise ValueError(f"{output!r} is no DNG; name it .dng, or end it with / for a folder")
     if in_folder and is_dng and not (output.endswith(("/", os.sep)) or os.path.isdir(output)):
         raise ValueError(f"{output!r} is the name of one DNG; end it with / for a folder")
     files.check_output(output, given)
-    jobs = files.assign(list(_sources(given)), output, in_folder=in_folder, suffix="dng")
+    jobs = files.assign(files.gather(given, suffixes=SUFFIXES), output, in_folder=in_folder, suffix="dng")
     inputs = Inputs.of(job.source for job in jobs)
     for job in jobs:
         refuse_inputs(job.target, inputs, allow_dng=True)
@@ -144,38 +154,43 @@ def _planned(given: Sequence[str], output: str, truth: bool) -> list[Job]:
     return jobs
 
 
-def _sources(given: Sequence[str]) -> Iterator[Source]:
-    """Each picture once; those of a folder by name."""
-    from deepisp.data.pictures import SUFFIXES
-
-    seen = set[str]()
-    for name in given:
-        folder = Path(name)
-        found = [folder]
-        if folder.is_dir():
-            found = sorted(one for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
-        for path in found:
-            if (key := os.path.abspath(path)) in seen:
-                continue
-            seen.add(key)
-            missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
-            yield Source(path, problem=None if os.path.lexists(path) else missing)
-
-
 def _truth_of(target: Path) -> Path:
     return target.with_name(f"{target.stem}.truth.dng")
 
 
-def _targets(job: Job, truth: bool) -> list[Path]:
-    """What one picture becomes; the truth comes first, so that a run that was cut short leaves no raw without it."""
-    return [_truth_of(job.target), job.target] if truth else [job.target]
+class _Task(NamedTuple):
+    """One picture, what it becomes, and a digest of the two."""
+
+    job: Job
+    targets: list[Path]
+    asked: _Asked
+    digest: str
+
+    def doubt(self, path: Path) -> str:
+        """Why a file that is there may be another than this task would write, or ""."""
+        found = None
+        if path.is_file():  # a FIFO would be waited for
+            with path.open("rb") as file:
+                found = _DIGEST.search(file.read(_SEARCHED))
+        if found is None:
+            return "does not say how it was made"
+        return (
+            "" if found[1].decode() == self.digest else "was made with other options, or of another picture"
+        )
 
 
-def _written(job: Job, asked: _Asked, on_exists: str, truth: bool) -> list[Path]:
+def _task(job: Job, asked: _Asked, truth: bool) -> _Task:
+    """The truth comes first, so that a run that was cut short leaves no raw without it."""
+    targets = [_truth_of(job.target), job.target] if truth else [job.target]
+    words = repr((asked, places.fingerprint(job.source)))
+    return _Task(job, targets, asked, hashlib.sha256(words.encode()).hexdigest()[:12])
+
+
+def _written(task: _Task, on_exists: str) -> list[Path]:
     """The files that were written for one picture: with "skip" those that were missing, which may be none."""
+    job, targets = task.job, task.targets
     if job.problem is not None:
         raise job.problem
-    targets = _targets(job, truth)
     existing = [path for path in targets if os.path.lexists(path)]
     if existing and on_exists == "error":
         raise FileExistsError(errno.EEXIST, f"{existing[0]} exists already")
@@ -183,7 +198,10 @@ def _written(job: Job, asked: _Asked, on_exists: str, truth: bool) -> list[Path]
         targets = [path for path in targets if path not in existing]
     if not targets:
         return []
-    made = _made(job.source, asked)
+    for path in existing if on_exists == "skip" else ():
+        if doubt := task.doubt(path):
+            raise FileExistsError(errno.EEXIST, f"{path} {doubt}, and is no pair with {targets[0].name}")
+    made = _made(task)
     from deepisp.picture.dng import write_dng
 
     for path in targets:
@@ -195,7 +213,7 @@ def _written(job: Job, asked: _Asked, on_exists: str, truth: bool) -> list[Path]
     return targets
 
 
-def _made(source: Path, asked: _Asked) -> "Simulated":
+def _made(task: _Task) -> "Simulated":
     from deepisp.data import pictures, simulate
 
-    return simulate.raw(pictures.load(source), **asked._asdict())
+    return simulate.raw(pictures.load(task.job.source), **task.asked._asdict(), digest=task.digest)

@@ -11,8 +11,12 @@ import numpy as np
 import pytest
 from click.testing import Result
 
+import deepisp as deepisp_package
+from deepisp.calibrate import from_picture
 from deepisp.picture.dng import write_dng
 from deepisp.raw.image import Exif, RawImage
+from deepisp.sensor.estimate import Estimate
+from deepisp.sensor.noise import Noise
 
 BLACK, LEVELS, SHOT, READ = 512, 15871, 1e-3, 2e-5
 Call = Callable[..., Result]
@@ -38,7 +42,9 @@ def frame(tmp_path: Path) -> Path:
 def test_json_names_the_noise_of_each_color(frame: Path, deepisp: Call) -> None:
     result = deepisp("calibrate", "from-picture", frame, "--json")
     assert result.exit_code == 0, result.stderr
-    planes = json.loads(result.stdout)["planes"]
+    told = json.loads(result.stdout)
+    assert (told["camera"], told["iso"]) == ({"maker": "Acme", "model": "One"}, 1600)
+    planes = told["planes"]
     assert [plane["color"] for plane in planes] == list("RGB")
     for plane in planes:
         assert set(plane) == {"color", "shot", "read", "shot_error", "read_error"}
@@ -47,7 +53,8 @@ def test_json_names_the_noise_of_each_color(frame: Path, deepisp: Call) -> None:
 
 
 def test_without_json_there_is_a_table(frame: Path, deepisp: Call) -> None:
-    head, *lines = deepisp("calibrate", "from-picture", frame).stdout.splitlines()
+    head, *lines, meaning = deepisp("calibrate", "from-picture", frame).stdout.splitlines()
+    assert meaning.startswith("variance = shot * signal + read")
     assert head.split()[:3] == ["color", "shot", "read"]
     assert [line.split()[0] for line in lines] == ["R", "G", "B"]
 
@@ -59,7 +66,9 @@ def test_a_profile_is_written_and_added_to(frame: Path, deepisp: Call, tmp_path:
         assert result.exit_code == 0, result.stderr
     (group,) = tomllib.loads(profile.read_text())["conversion_gains"]
     assert [entry["color"] for entry in group["entries"]] == list("RGB")
-    assert "from-picture" in group["source"]
+    for entry in group["entries"]:
+        assert 0 < entry["shot_error"] < entry["shot"]
+        assert entry["read_error"] > 0
 
 
 def test_what_flats_told_is_kept(frame: Path, deepisp: Call, tmp_path: Path) -> None:
@@ -87,3 +96,30 @@ def test_a_frame_without_noise_is_one_line(tmp_path: Path, deepisp: Call) -> Non
     assert not result.stdout
     assert result.stderr.count("\n") == 1
     assert "no noise in the frame" in result.stderr
+
+
+def test_what_is_unlikely_is_said_on_one_line_each(frame: Path, deepisp: Call, tmp_path: Path) -> None:
+    raw = deepisp_package.read(frame)
+    assert from_picture.doubts(raw, [estimate(SHOT, READ)] * 3) == ()
+    rounding = 1 / 12 / LEVELS**2
+    (low,) = from_picture.doubts(raw, [estimate(SHOT, READ)] * 2 + [estimate(SHOT, 0.9 * rounding)])
+    assert low.startswith("read of B lies below 3.3e-10")  # by hand: 1 / 12 / 15871^2
+    unsure = estimate(SHOT, READ, shot_error=1.1 * SHOT, read_error=2 * READ)
+    (wide,) = from_picture.doubts(raw, [estimate(SHOT, READ), unsure, unsure])
+    assert wide.startswith("shot of G, B and read of G, B: the standard error is larger than the value")
+    said = replace(raw, noise=(Noise(SHOT, READ),) * 3)
+    for factor, is_doubted in ((1.4**2, False), (1.6**2, True), (1 / 1.4**2, False), (1 / 1.6**2, True)):
+        found = [estimate(SHOT * factor, READ * factor)] * 3
+        assert ["NoiseProfile" in line for line in from_picture.doubts(said, found)] == [True] * is_doubted
+    # The three colors' estimates lie within 6 % of the truth, so twice a NoiseProfile of a quarter of it.
+    write_dng(replace(raw, noise=(Noise(SHOT / 4, READ / 4),) * 3), tmp_path / "quiet.dng")
+    result = deepisp("calibrate", "from-picture", tmp_path / "quiet.dng", "--json")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(
+        f"warning: {tmp_path / 'quiet.dng'}: the deviation at signal 0.18 is 1.9 times that of"
+    )
+    assert json.loads(result.stdout)["warnings"] == [line.partition("quiet.dng: ")[2]]
+
+
+def estimate(shot: float, read: float, *, shot_error: float = 1e-12, read_error: float = 1e-12) -> Estimate:
+    return Estimate(Noise(shot, read), shot_error, read_error, 0.0, 1)
