@@ -13,6 +13,7 @@ VERBS = {
     "develop": "Raw files to pictures.",
     "calibrate": "A camera's own frames: its noise, its shading, its colors.",
     "simulate": "Pictures to the numbers that a sensor might have given.",
+    "train": "Networks from pictures.",
     "demo": "A noisy raw file, made here and developed.",
 }
 _OLDEST_LIBRAW = (0, 22, 2)  # earlier ones read past their buffers: LibRaw's changelog of 0.22.2

@@ -1,0 +1,1 @@
+"""Networks, one a file, and the weights that come with deepisp. They stand on torch alone."""

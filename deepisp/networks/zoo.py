@@ -1,0 +1,157 @@
+"""The networks that come with deepisp: name, file, checksum. Weights are NumPy arrays here; torch is not needed.
+
+A weights file is safetensors, which holds numbers and no code; its metadata say which network they belong to. It is
+hashed before it is parsed. weights/index.toml lists the files, weights/NAME.toml says how each was trained, and
+weights/NAME.md what it can do.
+"""
+
+import hashlib
+import json
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+FOLDER = Path(__file__).parent / "weights"
+_MOST = 1 << 28  # bytes; ours have a hundredth
+
+
+class Entry(NamedTuple):
+    """A shipped network.
+
+    Attributes:
+        file: in weights/.
+        sha256: of that file.
+        kind: of the sensors that it is for, see sensor/cfa.py.
+    """
+
+    file: str
+    sha256: str
+    kind: str
+
+
+class Weights(NamedTuple):
+    """A network's numbers, and what they are for.
+
+    Attributes:
+        cfa: cell of the mosaics that it takes.
+        width: channels of each layer.
+        blocks: residual blocks.
+        has_bias: whether layers have biases.
+        noise_most: the largest deviation of noise that it was trained on, of a balanced signal at mid-gray.
+        tensors: float32, by the names in networks/jdd.py.
+    """
+
+    cfa: str
+    width: int
+    blocks: int
+    has_bias: bool
+    noise_most: float
+    tensors: dict[str, NDArray[np.float32]]
+
+    @property
+    def halo(self) -> int:
+        """Photosites on each side that a pixel depends on."""
+        return 2 * (2 * self.blocks + 2)
+
+
+@lru_cache(maxsize=1)
+def entries() -> dict[str, Entry]:
+    """The shipped networks by name."""
+    index = FOLDER / "index.toml"
+    return {name: Entry(**one) for name, one in tomllib.loads(index.read_text(encoding="utf-8")).items()}
+
+
+def named(name: str) -> Weights:
+    """Weights by the name of a shipped network, or by a path.
+
+    Raises:
+        ValueError: neither, or no weights of ours.
+    """
+    if name in entries():
+        return shipped(name)
+    try:
+        return load(Path(name))
+    except OSError as error:
+        raise ValueError(
+            f"no network and no file {name!r}; known networks: {', '.join(entries())}"
+        ) from error
+
+
+def shipped(name: str) -> Weights:
+    """A network that comes with deepisp.
+
+    Raises:
+        ValueError: no such name, or its file is not the one that was shipped.
+    """
+    if name not in entries():
+        raise ValueError(f"no network {name!r}; known: {', '.join(entries())}")
+    entry = entries()[name]
+    return load(FOLDER / entry.file, sha256=entry.sha256)
+
+
+def load(path: Path, *, sha256: str | None = None) -> Weights:
+    """The weights of a file.
+
+    Args:
+        path: safetensors.
+        sha256: what the file must hash to; None for any.
+
+    Raises:
+        ValueError: another file than that, or no weights of a network of ours.
+        OSError: it cannot be read.
+    """
+    from safetensors.numpy import load as parse
+
+    if path.stat().st_size > _MOST:
+        raise ValueError(f"{path}: {path.stat().st_size} bytes are no network of ours")
+    data = path.read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if sha256 is not None and found != sha256:
+        raise ValueError(f"{path}: its SHA-256 is {found}, not {sha256}; install deepisp again")
+    try:
+        size = int.from_bytes(data[:8], "little")
+        about = json.loads(data[8 : 8 + size])["__metadata__"]
+        tensors = {name: array.astype(np.float32) for name, array in parse(data).items()}
+        weights = Weights(**json.loads(about["deepisp"]), tensors=tensors)
+    except Exception as error:  # the parser raises its own kinds
+        raise ValueError(f"{path}: no weights of deepisp: {error}") from error
+    _check(weights, path)
+    return weights
+
+
+def save(path: Path, weights: Weights) -> str:
+    """Write weights as float32; the SHA-256 of the file."""
+    from safetensors.numpy import save as serialize
+
+    about: dict[str, Any] = weights._asdict()
+    tensors = {name: np.ascontiguousarray(one, np.float32) for name, one in about.pop("tensors").items()}
+    data = serialize(tensors, metadata={"deepisp": json.dumps(about)})
+    path.write_bytes(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def shapes(cfa: str, width: int, blocks: int, *, has_bias: bool) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors of networks/jdd.py."""
+    seen, told = (4, 8) if len(cfa) == 4 else (12, 28)
+    layers = {"head": (width, told)}
+    layers |= {f"blocks.{n}.{one}": (width, width) for n in range(blocks) for one in ("first", "second")}
+    layers |= {"tail": (12, width)}
+    found: dict[str, tuple[int, ...]] = {f"{name}.weight": (*ends, 3, 3) for name, ends in layers.items()}
+    found["base.weight"] = (12, seen, 3, 3)
+    if has_bias:
+        found |= {f"{name}.bias": ends[:1] for name, ends in layers.items()}
+    return found
+
+
+def _check(weights: Weights, path: Path) -> None:
+    expected = shapes(weights.cfa, weights.width, weights.blocks, has_bias=weights.has_bias)
+    found = {name: array.shape for name, array in weights.tensors.items()}
+    if found != expected:
+        wrong = sorted(name for name in found | expected if found.get(name) != expected.get(name))
+        raise ValueError(f"{path}: wrong tensors: {', '.join(wrong[:3])}")
+    if not all(np.isfinite(array).all() for array in weights.tensors.values()):
+        raise ValueError(f"{path}: weights that are no numbers")

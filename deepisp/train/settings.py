@@ -1,0 +1,58 @@
+"""What a training run is: everything that decides its result, in one TOML file or on the command line."""
+
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from deepisp.checked import Checked
+
+
+class TrainSettings(Checked, frozen=True, extra="forbid"):
+    """A run of joint demosaicing and denoising. A wrong value raises a ValueError of one line."""
+
+    cfa: str = Field("RGGB", description="cell of R, G and B at the top left of every crop")
+    width: int = Field(48, ge=4, le=512, description="channels of each layer")
+    blocks: int = Field(4, ge=1, le=64, description="residual blocks of two layers")
+    biased: bool = Field(False, description="layers with biases")
+    start: str | None = Field(
+        None, description="weights to begin from: a file, or the name of a shipped network"
+    )
+    steps: int = Field(60_000, ge=1, description="optimizer steps")
+    batch: int = Field(16, ge=1, le=4096, description="crops a step")
+    crop: int = Field(64, ge=16, le=1024, description="side of a crop, in pixels")
+    physical: float = Field(
+        0.3,
+        ge=0,
+        le=1,
+        description="share of the crops in a camera's linear light; the rest is display-coded",
+    )
+    sigma: float = Field(20.0, ge=0, le=100, description="largest noise of display-coded crops, of 255")
+    clean: float = Field(0.25, ge=0, le=1, description="share of the display-coded crops without noise")
+    loss: str = Field("l1", description="what is made small, see losses.LOSSES")
+    rate: float = Field(1e-3, gt=0, le=1, description="largest learning rate of AdamW; it falls as a cosine")
+    warmup: int = Field(200, ge=0, description="steps in which the rate rises")
+    decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
+    average: float = Field(0.999, ge=0, lt=1, description="decay of the weights' running mean (EMA)")
+    clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
+    mining_every: int = Field(0, ge=0, description="steps after which hard crops are searched; 0 for never")
+    mining_power: float = Field(0.5, ge=0, le=4, description="power of a crop's error that weights it")
+    precision: Literal["bf16", "fp32"] = Field("bf16", description="arithmetic of the network's layers")
+    seed: int = Field(0, ge=0, description="of everything random")
+    save_every: int = Field(1000, ge=1, description="steps between checkpoints")
+    log_every: int = Field(100, ge=1, description="steps between lines of the log")
+
+
+def load(path: Path) -> TrainSettings:
+    """The settings of a file.
+
+    Raises:
+        ValueError: no TOML, or a wrong value; the text begins with the file.
+    """
+    try:
+        return TrainSettings(**tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: no TOML: {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error

@@ -1,0 +1,67 @@
+"""`deepisp.demosaic`: arrays in, arrays out, and one clear line for what is neither."""
+
+import numpy as np
+import pytest
+
+from deepisp.develop.demosaic import arrays, bayer_kernels
+from deepisp.networks import zoo
+from deepisp.networks.jdd import JDD
+from deepisp.sensor.cfa import BAYER, XTRANS
+from deepisp.sensor.noise import Noise
+
+
+@pytest.fixture
+def file(tmp_path):
+    net = JDD(width=8, blocks=1)
+    tensors = {name: one.numpy() for name, one in net.state_dict().items()}
+    zoo.save(tmp_path / "w.safetensors", zoo.Weights("RGGB", 8, 1, False, 0.1, tensors))
+    return str(tmp_path / "w.safetensors")
+
+
+def mosaic(height=31, width=40):
+    return np.random.default_rng(1).random((height, width), np.float32)
+
+
+@pytest.mark.parametrize("cfa", BAYER)
+def test_what_is_measured_stays_with_a_classical_method(cfa):
+    given = mosaic()
+    made = arrays.demosaic(given, cfa=cfa, method="menon")
+    assert made.shape == (31, 40, 3)
+    red = cfa.index("R")
+    assert (made[red // 2 :: 2, red % 2 :: 2, 0] == given[red // 2 :: 2, red % 2 :: 2]).all()
+
+
+def test_classical_methods_are_the_kernels():
+    given = mosaic(32, 40)
+    padded = np.pad(given, bayer_kernels.HALO["malvar"], mode="reflect")
+    out = np.empty((3, 32, 40), np.float32)
+    bayer_kernels.malvar(padded, 0, 0, out)
+    assert (arrays.demosaic(given, method="malvar") == out.transpose(1, 2, 0)).all()
+
+
+def test_a_network_is_told_the_noise(file):
+    given = mosaic()
+    none, some, line = (
+        arrays.demosaic(given, method=file, noise=one) for one in (None, 0.1, Noise(0.01, 0.0))
+    )
+    assert np.abs(none - some).max() > 1e-3
+    assert np.abs(some - line).max() > 1e-4
+    as_line = arrays.demosaic(given, method=file, noise=Noise(0.0, 0.01))
+    assert np.allclose(some, as_line, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "settings", "said"),
+    [
+        (np.zeros((4, 4, 3)), {}, "a mosaic is"),
+        (np.full((4, 4), np.nan), {}, "no numbers"),
+        (np.zeros((8, 8)), {"cfa": "RGB"}, "square cell"),
+        (np.zeros((8, 8)), {"method": "best"}, "no network and no file 'best'"),
+        (np.zeros((12, 12)), {"cfa": XTRANS, "method": "file"}, "for bayer sensors"),
+    ],
+)
+def test_one_line_for_what_is_wrong(file, given, settings, said):
+    if settings.get("method") == "file":
+        settings = settings | {"method": file}
+    with pytest.raises(ValueError, match=said):
+        arrays.demosaic(given, **{"method": file} | settings)

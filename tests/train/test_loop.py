@@ -1,0 +1,168 @@
+"""Runs that are stopped go on as if they had not been; runs that fail say so; what is learned is learned."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from deepisp.data.crops import Crops
+from deepisp.data.pairs import through
+from deepisp.networks.jdd import JDD
+from deepisp.train import checkpoint, loop, mining
+from deepisp.train.settings import TrainSettings
+from tests.conftest import REPOSITORY
+
+SMALL = TrainSettings(
+    width=4, blocks=1, steps=9, batch=4, crop=16, warmup=2, precision="fp32", save_every=3, log_every=2,
+    mining_every=4,
+)  # fmt: skip
+
+
+def smooth_pictures(count: int = 3) -> list[np.ndarray]:
+    from scipy.ndimage import gaussian_filter
+
+    noise = np.random.default_rng(1).standard_normal((count, 48, 48, 1)) + np.zeros(3)
+    blurred = gaussian_filter(noise, (0, 1.5, 1.5, 0), mode="wrap")
+    return list(np.clip(128 + 250 * blurred, 0, 255).astype(np.uint8))
+
+
+def run(settings: TrainSettings = SMALL) -> loop.Run:
+    torch.manual_seed(settings.seed)
+    net = JDD(settings.cfa, width=settings.width, blocks=settings.blocks)
+    return loop.Run(settings, Crops.of(smooth_pictures(), settings.crop), net)
+
+
+def weights(one: loop.Run) -> list[torch.Tensor]:
+    return [*one.net.parameters(), *one.average.parameters()]
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("stop_at", [1, 4, 5])
+def test_a_run_goes_on_to_the_bit(tmp_path: Path, stop_at: int) -> None:
+    whole, first, second = run(), run(), run()
+    loop.train(whole, tmp_path / "whole")
+    loop.train(first, tmp_path / "parts", stop_at=stop_at)
+    loop.train(second, tmp_path / "parts")
+    assert second.step == 9
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert not torch.equal(weights(first)[0], weights(whole)[0])
+
+
+def test_the_same_after_sigkill(tmp_path: Path) -> None:
+    """Killed between two checkpoints; the steps since the last are done again."""
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {str(REPOSITORY)!r})
+import torch; torch.set_num_threads(1)
+from pathlib import Path
+from tests.train.test_loop import run
+from deepisp.train import loop
+def say(line):
+    if line["step"] == 8: os.kill(os.getpid(), signal.SIGKILL)
+loop.train(run(), Path({str(tmp_path / "killed")!r}), say=say)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], check=False, env=os.environ)
+    assert ended.returncode == -signal.SIGKILL
+    assert [path.name for path in checkpoint.found(tmp_path / "killed")][-1] == "checkpoint-00000006.pt"
+    whole, rest = run(), run()
+    loop.train(whole, tmp_path / "whole")
+    loop.train(rest, tmp_path / "killed")
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(rest), strict=True))
+    logs = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("whole", "killed")]
+    steps, losses = ([[json.loads(line)[key] for line in log] for log in logs] for key in ("step", "loss"))
+    assert steps == [[2, 4, 6, 8, 9]] * 2
+    assert losses[0] == losses[1]
+
+
+def test_a_damaged_checkpoint_costs_one_interval(tmp_path: Path) -> None:
+    first = run()
+    loop.train(first, tmp_path, stop_at=6)
+    last = checkpoint.found(tmp_path)[-1]
+    last.write_bytes(last.read_bytes()[:1000])
+    state = checkpoint.latest(tmp_path)
+    assert state is not None
+    assert state["step"] == 3
+
+
+def test_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
+    loop.train(run(), tmp_path)
+    assert [path.name[11:-3] for path in checkpoint.found(tmp_path)] == ["00000006", "00000009"]
+
+
+def test_another_run_is_not_continued(tmp_path: Path) -> None:
+    loop.train(run(), tmp_path, stop_at=3)
+    with pytest.raises(ValueError, match="another rate, seed"):
+        loop.train(run(SMALL.model_copy(update={"rate": 1e-4, "seed": 2})), tmp_path)
+
+
+def test_no_number_stops_and_keeps_what_was(tmp_path: Path) -> None:
+    one = run()
+    loop.train(one, tmp_path, stop_at=3)
+    spoiled = run()
+    spoiled.restore(checkpoint.latest(tmp_path) or {})
+    before = checkpoint.found(tmp_path)
+    advance = spoiled.advance
+    spoiled.restore = lambda _: None  # type: ignore[method-assign]  # the state is there already
+    spoiled.advance = lambda: advance() * float("nan")  # type: ignore[method-assign]
+    with pytest.raises(loop.Diverged, match="nan at step 4"):
+        loop.train(spoiled, tmp_path)
+    assert checkpoint.found(tmp_path) == before
+
+
+def test_training_learns() -> None:
+    """On the same noiseless crops the error falls: the loss of training itself swings with the noise drawn."""
+    one = run(SMALL.model_copy(update={"steps": 150, "rate": 3e-3, "physical": 0.0, "mining_every": 0}))
+    truth = one.crops.at(torch.arange(len(one.crops))).float() / 255
+    mosaic = through(truth, "RGGB")
+
+    def error() -> float:
+        with torch.inference_mode():
+            return float((one.average(mosaic, mosaic.new_zeros(1, 1, 1, 1)) - truth).abs().mean())
+
+    before = error()
+    for _ in range(150):
+        one.advance()
+    assert error() < 0.6 * before
+
+
+def test_the_average_is_of_the_weights() -> None:
+    one = run()
+    seen = [next(one.net.parameters()).detach().clone()]
+    for _ in range(3):
+        one.advance()
+        seen.append(next(one.net.parameters()).detach().clone())
+    expected = torch.stack(seen).mean(0)  # while there are few, the plain mean
+    assert torch.allclose(next(one.average.parameters()), expected, atol=1e-6)
+
+
+def test_the_rate_rises_and_falls() -> None:
+    asked = SMALL.model_copy(update={"steps": 1000, "warmup": 10, "rate": 1.0})
+    rates = [loop.rate(asked, step) for step in range(1000)]
+    assert rates[0] == pytest.approx(0.1, rel=0.01)
+    assert max(rates) == pytest.approx(1.0, rel=0.01)
+    assert rates[500] == pytest.approx(0.503)
+    assert rates[-1] < 0.004
+
+
+def test_hard_squares_weigh_more() -> None:
+    flat = np.full((32, 32, 3), 90, np.uint8)
+    busy = np.random.default_rng(1).integers(0, 256, (32, 32, 3)).astype(np.uint8)
+    crops = Crops.of([flat, busy], 16)
+    net = JDD(width=4, blocks=1)
+    net.tail.weight.data.zero_()
+    found = mining.weights(net, crops, "RGGB", power=0.5)
+    assert (found[crops.squares[:, 0] == 1] > 2 * found[crops.squares[:, 0] == 0].max()).all()
+    assert torch.allclose(mining.weights(net, crops, "RGGB", power=0.0), torch.ones(len(crops)))

@@ -1,0 +1,144 @@
+"""Make the weights that deepisp ships: one command, from clean pictures to files, checksums and model cards.
+
+    python tools/train_shipped.py --data PICTURES/train --bench PICTURES/kodak --bench PICTURES/mcmaster [NAME …]
+
+deepisp/networks/weights/NAME.toml says how each is trained. Runs live in runs/shipped/NAME and go on where they were.
+A GPU is used where there is one. Pictures to train on may be capped (--most-mib) by a draw that depends on the seed
+alone; the hash of what was drawn stands in the card. The bench is measured after training and decides nothing.
+"""
+
+import json
+import random
+import tomllib
+from pathlib import Path
+
+import click
+import tomlkit
+import torch
+
+from deepisp.data import crops, pictures
+from deepisp.develop.demosaic import arrays
+from deepisp.networks import zoo
+from deepisp.sensor import cfa as cfa_cell
+from deepisp.train import evaluate, loop, settings
+
+SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0)
+INDEX = zoo.FOLDER / "index.toml"
+
+
+@click.command()
+@click.argument("names", nargs=-1)
+@click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--bench", multiple=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--runs", default=Path("runs/shipped"), show_default=True, type=click.Path(path_type=Path))
+@click.option("--device", default="auto", show_default=True)
+@click.option("--threads", default=1, show_default=True, help="of the CPU; results differ in the last digits")
+@click.option("--most-mib", type=float, help="take a seeded draw of so many MiB of the pictures")
+@click.option("--stop-at", type=int, help="stop each run at this step, with a checkpoint, and ship nothing")
+def main(names: tuple[str, ...], data: tuple[Path, ...], bench: tuple[Path, ...], runs: Path, device: str,
+         threads: int, most_mib: float | None, stop_at: int | None) -> None:  # fmt: skip
+    """Train the named networks, or all."""
+    torch.set_num_threads(threads)
+    for name in names or sorted(path.stem for path in zoo.FOLDER.glob("*.toml") if path != INDEX):
+        asked = settings.load(zoo.FOLDER / f"{name}.toml")
+        files = drawn(crops.files(data), most_mib, asked.seed)
+        train(name, asked, files, runs / name, device=device, stop_at=stop_at)
+        if stop_at is None:
+            ship(name, asked, files, runs / name, bench)
+
+
+def drawn(files: list[Path], most_mib: float | None, seed: int) -> list[Path]:
+    """Files at random until so many MiB are full; all if there is no limit."""
+    if most_mib is None:
+        return files
+    shuffled = random.Random(seed).sample(files, len(files))
+    room, kept = most_mib * 2**20, []
+    for path in shuffled:
+        room -= path.stat().st_size
+        if room < 0:
+            break
+        kept.append(path)
+    return sorted(kept)
+
+
+def train(name: str, asked: settings.TrainSettings, files: list[Path], folder: Path, *, device: str,
+          stop_at: int | None) -> None:  # fmt: skip
+    """Run to the end, and leave weights in the run's folder."""
+    place = loop.device_of(device)
+    squares = crops.Crops.of((pictures.load(path) for path in files), asked.crop, device=place)
+    run = loop.Run.begun(asked, squares)
+
+    def say(line: dict[str, float]) -> None:
+        if line["step"] % 1000 == 0:
+            click.echo(f"{name} {json.dumps(line)}", err=True)
+
+    loop.train(run, folder, say=say, stop_at=stop_at)
+    zoo.save(folder / "weights.safetensors", loop.weights(run))
+
+
+def ship(
+    name: str, asked: settings.TrainSettings, files: list[Path], folder: Path, bench: tuple[Path, ...]
+) -> None:
+    """Put the weights in their place, with their checksum and their card."""
+    weights = zoo.load(folder / "weights.safetensors")
+    target = zoo.FOLDER / f"{name}.safetensors"
+    digest = zoo.save(target, weights)
+    index = tomlkit.parse(INDEX.read_text(encoding="utf-8"))
+    index[name] = {"file": target.name, "sha256": digest, "kind": cfa_cell.kind(asked.cfa)}
+    INDEX.write_text(tomlkit.dumps(index), encoding="utf-8")
+    zoo.entries.cache_clear()
+    (zoo.FOLDER / f"{name}.md").write_text(card(name, asked, files, weights, figures(name, asked.cfa, bench)))
+    click.echo(f"{name}: {target.stat().st_size} bytes, SHA-256 {digest}")
+
+
+def figures(name: str, cfa: str, bench: tuple[Path, ...]) -> str:
+    """A table of CPSNR and SSIM by set and noise."""
+    lines = ["| set | pictures | " + " | ".join(f"sigma {one:g}" for one in SIGMAS) + " |"]
+    lines.append("|---" * (len(SIGMAS) + 2) + "|")
+    for place in bench:
+        truths = [pictures.load(path) for path in crops.files([place])]
+        found = [
+            evaluate.score(lambda mosaic, sigma: arrays.demosaic(mosaic, cfa=cfa, noise=sigma, method=name),
+                           truths, sigma=sigma, cfa=cfa, with_ssim=True)
+            for sigma in SIGMAS
+        ]  # fmt: skip
+        cells = [f"{one.psnr:.2f} / {one.ssim:.4f}" for one in found]
+        lines.append(f"| {place.name} | {len(truths)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def card(
+    name: str, asked: settings.TrainSettings, files: list[Path], weights: zoo.Weights, table: str
+) -> str:
+    """The model card."""
+    count = sum(one.size for one in weights.tensors.values())
+    config = tomllib.loads((zoo.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    return f"""# {name}
+
+Joint demosaicing and denoising of {cfa_cell.kind(asked.cfa)} mosaics: deepisp/networks/jdd.py, {asked.width} channels,
+{asked.blocks} blocks, {count:,} parameters, {multiplications(weights) / 1000:.1f} kMAC a photosite.
+
+* **Takes** a balanced mosaic (gray is equal in all colors), display-coded or linear, any exposure, and the deviation of
+  its noise at each photosite. **Gives** RGB in the same units.
+* **Trained on** {len(files)} clean pictures, SHA-256 `{crops.digest(files)}`, by `tools/train_shipped.py {name}`:
+  `{json.dumps(config)}`. Simulated noise: white Gaussian of 0 to {asked.sigma:g}/255 on display-coded crops, shot and
+  read noise of UPI's range at 1 to 4 times less light on linear ones (deepisp/train/jdd.py).
+* **Pictures' licences**, for the pictures that ours were trained on: CC BY-SA 4.0 (Cloudinary CID22), Unsplash License
+  (some by way of CLIC 2025), Pexels License, CC0 1.0. No picture is contained.
+* **Noise range**: up to a deviation of {weights.noise_most:.3f} of a signal of 0 to 1; beyond it deepisp warns.
+* **Limits**: a sharp picture without noise is demosaiced best if no noise is told. Noise that is not white (rows, lossy
+  compression, a file that was denoised before) is not what it was trained on.
+
+CPSNR in dB / SSIM, by the protocol of deepisp/train/evaluate.py ({asked.cfa}, border 10), measured on these weights:
+
+{table}
+"""
+
+
+def multiplications(weights: zoo.Weights) -> float:
+    """Of each photosite: every layer runs once for each cell of four."""
+    return sum(one.size for one in weights.tensors.values() if one.ndim == 4) / 4
+
+
+if __name__ == "__main__":
+    main()
