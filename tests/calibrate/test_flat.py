@@ -106,7 +106,7 @@ def test_a_larger_cell_has_a_map_for_each_color():
 
     grid = gain_grid(shading_map.gain_maps(found), shape=SHAPE, side=6)
     assert grid is not None
-    gains = grid.rows(0, SHAPE[0], (0, SHAPE[1]))
+    gains = grid.at(np.arange(SHAPE[0]), np.arange(SHAPE[1]))
     for index, color in enumerate(XTRANS):
         at = np.s_[index // 6 :: 6, index % 6 :: 6]
         product = (gains * falloff(color))[at]
