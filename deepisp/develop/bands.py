@@ -21,8 +21,6 @@ from deepisp.develop.plan import Plan
 from deepisp.develop.shading import GainGrid
 from deepisp.sensor import cfa as cfa_cell
 
-_ROWS = 8 * cfa_cell.WHOLE  # of a band; its halo, of 8 to 12 rows on each side, is then a tenth of the work
-
 Planes = NDArray[np.float32]
 
 
@@ -30,13 +28,13 @@ def render(plan: Plan, *, threads: int | None = None) -> NDArray[Any]:
     """The picture of a plan as the sensor saw it, (H, W, 3) uint8, uint16 or float32."""
     threads = threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
-        source = _Linear(plan) if not plan.cfa else _Mosaic(plan)
+        source = _Linear(plan) if not plan.cfa else _Mosaic(plan, threads)
         return _develop(plan, source, pool, threads)
 
 
 def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor, threads: int) -> NDArray[Any]:
     """Straight from bands to the picture, unless something needs the whole of the linear light first."""
-    block = plan.block
+    block, rows = plan.block, source.method.rows
     top, left, height, width, size = plan.window
     finish = _Finish(plan, size)
     if not plan.needs_whole:
@@ -46,24 +44,25 @@ def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor, 
             first, last = max(start, top), min(stop, top + height)
             finish(planes[:, first - start : last - start, left : left + width], first - top)
 
-        _each_band(top, top + height, block, pool, stream)
+        _each_band(top, top + height, rows // block, block, pool, stream)
         return finish.out
     whole = np.empty((source.channels, source.height // block, source.width // block), np.float32)
 
     def collect(start: int, stop: int) -> None:
         whole[:, start:stop] = source.planes(start * block, stop * block)[: source.channels]
 
-    _each_band(0, whole.shape[1], block, pool, collect)
+    _each_band(0, whole.shape[1], rows // block, block, pool, collect)
     planes = plan.shown(whole, threads=threads)
-    _each_band(0, size[0], 1, pool, lambda start, stop: finish(_with_room(planes[:, start:stop]), start))
+    _each_band(
+        0, size[0], rows, 1, pool, lambda start, stop: finish(_with_room(planes[:, start:stop]), start)
+    )
     return finish.out
 
 
 def _each_band(
-    top: int, bottom: int, block: int, pool: ThreadPoolExecutor, work: Callable[[int, int], None]
+    top: int, bottom: int, rows: int, block: int, pool: ThreadPoolExecutor, work: Callable[[int, int], None]
 ) -> None:
-    """Call `work(start, stop)` for bands that cover rows `top` to `bottom`; each begins at a whole cell."""
-    rows = _ROWS // block
+    """Call `work(start, stop)` for bands of `rows` that cover `top` to `bottom`; each begins at a whole cell."""
     first = top - top % (cfa_cell.WHOLE // math.gcd(cfa_cell.WHOLE, block))
     for _ in pool.map(lambda start: work(start, min(start + rows, bottom)), range(first, bottom, rows)):
         pass
@@ -72,11 +71,15 @@ def _each_band(
 class _Mosaic:
     """Balanced, demosaiced bands of a mosaic."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, threads: int) -> None:
         self.plan = plan
-        self.method = methods.cpu(plan.cfa, plan.settings.demosaic, half=plan.settings.half)
+        if plan.network:
+            self.method = methods.network(plan.network, plan.cfa, threads=threads)
+        else:
+            self.method = methods.cpu(plan.cfa, plan.settings.demosaic, half=plan.settings.half)
         self.height, self.width = plan.values.shape[:2]
         self.channels = len(plan.gains)
+        self._lines = np.array(plan.noise, np.float32).reshape(-1, 2)
         self._scratch = threading.local()
         pattern, (black, scale) = plan.pattern, plan.levels
         n = len(pattern)
@@ -93,16 +96,20 @@ class _Mosaic:
     def planes(self, start: int, stop: int) -> Planes:
         """(3 or more, h, W) balanced colors of rows `start` to `stop`; overwritten by this thread's next call."""
         block = self.plan.block
-        padded = self._padded(start, stop)
+        padded, sigma = self._padded(start, stop)
         out = _room(
             self._scratch, "planes", (max(3, self.channels), (stop - start) // block, self.width // block)
         )
-        self.method.fill(padded, out[: self.channels])
+        if self.method.denoise is None:
+            self.method.fill(padded, out[: self.channels])
+        else:
+            self.method.denoise(padded, sigma, out[: self.channels])
         if self.plan.blend_ceiling is not None:
             _blend(out[: self.channels], self.plan.blend_ceiling)
         return out
 
-    def _padded(self, start: int, stop: int) -> Planes:
+    def _padded(self, start: int, stop: int) -> tuple[Planes, Planes]:
+        """The balanced band with its halo, and the deviation of its noise, for methods that denoise."""
         halo, plan = self.method.halo, self.plan
         margin = highlights.REACH if plan.reconstructs else 0
         first = start - halo - margin
@@ -116,25 +123,36 @@ class _Mosaic:
             )
             kernels.reconstruct_rows(band, pattern, self._levels, self._offsets, raised)
             band, rows = raised[margin:-margin], rows[margin:-margin]
-        self._shade(band, rows)
+        sigma = band
+        if self.method.denoise is not None:
+            sigma = _room(self._scratch, "sigma", band.shape)
+            kernels.deviation_rows(band, rows, plan.pattern, self._lines, sigma)
+            self._shade(sigma, rows, math.inf)
+            sigma = self._extended(sigma, "sigma and halo")
+        self._shade(band, rows, plan.signal_ceiling)
+        return self._extended(band, "padded"), sigma
+
+    def _extended(self, band: Planes, name: str) -> Planes:
+        """A band with its halo left and right."""
+        halo = self.method.halo
         if not halo:
             return band
-        padded = _room(self._scratch, "padded", (len(rows), self.width + 2 * halo))
+        padded = _room(self._scratch, name, (len(band), self.width + 2 * halo))
         padded[:, halo:-halo] = band
         padded[:, :halo] = band[:, self._left]
         padded[:, -halo:] = band[:, self._right]
         return padded
 
-    def _shade(self, band: Planes, rows: NDArray[np.intp]) -> None:
-        """Lens gains on a band, in place."""
+    def _shade(self, band: Planes, rows: NDArray[np.intp], ceiling: float) -> None:
+        """Lens gains on a band, in place; before them nothing is above the ceiling."""
         plan, shading = self.plan, self.plan.shading
         if isinstance(shading, GainGrid):
             nodes = np.array(
                 [shading.row_origin, shading.row_step, shading.column_origin, shading.column_step]
             )
-            kernels.lens_rows(band, rows, shading.gains, shading.ceiling, nodes, plan.signal_ceiling)
+            kernels.lens_rows(band, rows, shading.gains, shading.ceiling, nodes, ceiling)
         elif shading is not None:
-            _shade(band, plan, rows)
+            _shade(band, plan, rows, ceiling)
 
 
 class _Linear:
@@ -156,7 +174,7 @@ class _Linear:
         planes = np.ascontiguousarray(light)
         np.minimum(planes, np.float32(self.plan.signal_ceiling), out=planes)
         if self.plan.shading is not None:
-            _shade(planes, self.plan, np.arange(start, stop))
+            _shade(planes, self.plan, np.arange(start, stop), self.plan.signal_ceiling)
         if self.plan.blend_ceiling is not None:
             _blend(planes, self.plan.blend_ceiling)
         block = self.plan.block
@@ -220,12 +238,12 @@ def _blend(planes: Planes, ceiling: float) -> None:
         planes += lost.mean(axis=0) - lost
 
 
-def _shade(light: Planes, plan: Plan, rows: NDArray[np.intp]) -> None:
+def _shade(light: Planes, plan: Plan, rows: NDArray[np.intp], ceiling: float) -> None:
     """Lens gains on rows of a mosaic or of planes, in place; clipped light of all colors ends at the least of them."""
     gains, lowest = plan.shading_rows(rows)
     light *= gains
-    if plan.signal_ceiling < math.inf:
-        np.minimum(light, lowest * np.float32(plan.signal_ceiling), out=light)
+    if ceiling < math.inf:
+        np.minimum(light, lowest * np.float32(ceiling), out=light)
 
 
 def _with_room(planes: Planes) -> Planes:

@@ -55,6 +55,31 @@ def balance_rows(
 
 
 @_kernel
+def deviation_rows(
+    band: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    pattern: NDArray[np.intp],
+    lines: NDArray[np.float32],
+    out: NDArray[np.float32],
+) -> None:
+    """The deviation of the noise at each photosite of a band (h, W), by its own signal.
+
+    Args:
+        band: balanced signal.
+        rows: (h,) rows of the area that make the band.
+        pattern: (n, n) colors of the cell at the area's corner.
+        lines: (C, 2) shot and read noise of each color.
+        out: (h, W).
+    """
+    n = len(pattern)
+    for i in range(len(rows)):
+        for first in range(n):
+            shot, read = lines[pattern[rows[i] % n, first]]
+            for j in range(first, band.shape[1], n):
+                out[i, j] = math.sqrt(max(band[i, j], np.float32(0)) * shot + read)
+
+
+@_kernel
 def lens_rows(
     band: NDArray[np.float32],
     rows: NDArray[np.intp],

@@ -62,10 +62,11 @@ def develop(
         settings = Settings(**{**(settings.model_dump() if settings else {}), **changes})
     raw = source if isinstance(source, RawImage) else read(source, limits=limits, layout=layout)
     threads = threads or os.cpu_count() or 1
-    solved = plan.solve(raw, settings, threads=threads)
+    is_cpu = device in ("auto", "cpu")
+    solved = plan.solve(raw, settings, threads=threads, device="cpu" if is_cpu else device)
     for line in solved.warnings:
         (warn or logging.getLogger("deepisp").warning)(line)
-    if device in ("auto", "cpu"):
+    if is_cpu:
         from deepisp.develop import bands
 
         pixels = bands.render(solved, threads=threads)

@@ -1,5 +1,6 @@
 """Every number that is solved before a pixel is touched: what a raw file and a user's settings come to."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -12,6 +13,7 @@ from deepisp.develop import (
     defects,
     frame,
     levels,
+    noise_source,
     opcode_lists,
     samples,
     shading_map,
@@ -21,9 +23,11 @@ from deepisp.develop.demosaic import methods
 from deepisp.develop.levels import Levels
 from deepisp.develop.opcode_lists import Scales, Shading
 from deepisp.develop.settings import Settings
+from deepisp.networks import zoo
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
 from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor.noise import Noise
 
 
 class Window(NamedTuple):
@@ -56,6 +60,8 @@ class Plan:
         white: linear Rec. 2020 light that the tone curve shows as white: where the sensor clips.
         crop: what the picture shows.
         pixel_aspect: width of a pixel over its height as displayed.
+        network: that demosaics and denoises; "" for a classical method.
+        noise: of each color's balanced signal before lens gains, as the network is told it; () without one.
         warnings: one line each.
     """
 
@@ -74,6 +80,8 @@ class Plan:
     white: float
     crop: Area
     pixel_aspect: float
+    network: str
+    noise: tuple[Noise, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -153,13 +161,14 @@ class Plan:
         return light if self.highlights == "clip" else light + lost.mean(axis=0)
 
 
-def solve(raw: RawImage, settings: Settings, *, threads: int = 1) -> Plan:
+def solve(raw: RawImage, settings: Settings, *, threads: int = 1, device: str = "cpu") -> Plan:
     """The plan for a raw file.
 
     Args:
         raw: any kind of raw image.
         settings: how to render.
         threads: how many share a warp that stands in list 2.
+        device: that will carry the plan out; it decides which network is the default.
 
     Raises:
         ValueError: a setting does not fit the file.
@@ -185,7 +194,9 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1) -> Plan:
     clip_levels = acted.saturation
     if opcode_lists.changes_colors(after):
         clip_levels = opcode_lists.carried_far(clip_levels, after, shape, Scales(delta_scale, pixel_aspect))
-    warnings = (*raw.warnings, *balanced.warnings, *transform.warnings, *odd, *left_out)
+    network = _network(settings, cfa, device)
+    noise, doubts = _told(raw, settings, balanced.gains, network)
+    warnings = (*raw.warnings, *balanced.warnings, *transform.warnings, *odd, *left_out, *doubts)
     plan = Plan(
         settings=settings,
         values=acted.values,
@@ -202,7 +213,9 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1) -> Plan:
         white=1.0,
         crop=crop,
         pixel_aspect=pixel_aspect,
-        warnings=(*warnings, *_unheeded(cfa, settings)),
+        network=network,
+        noise=noise,
+        warnings=(*warnings, *_unheeded(cfa, settings, network)),
     )
     return _exposed(plan, raw.baseline_exposure_ev)
 
@@ -217,13 +230,52 @@ def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
     return values
 
 
-def _unheeded(cfa: str, settings: Settings) -> tuple[str, ...]:
+def _network(settings: Settings, cfa: str, device: str) -> str:
+    """The network of these settings for a sensor; "" for none."""
+    if settings.model == "none" or settings.demosaic != "auto" or settings.half or not cfa:
+        return ""
+    by_device = ("fast",) if device == "cpu" else ("quality", "fast")
+    sizes = by_device if settings.model == "auto" else (settings.model,)
+    names = (zoo.for_sensor(cfa_cell.kind(cfa), size) for size in sizes)
+    return next(filter(None, names), "")
+
+
+def _told(
+    raw: RawImage, settings: Settings, gains: NDArray[np.float64], network: str
+) -> tuple[tuple[Noise, ...], tuple[str, ...]]:
+    """What a network is told of the noise of each color, and doubts about it."""
+    if not network:
+        return (), ()
+    source = noise_source.known(raw, settings.noise_profile)
+    if source is None:
+        return (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",)
+    # A share of the deviation is its square of the variance.
+    told = tuple(
+        Noise(one.shot * settings.strength**2, one.read * settings.strength**2).amplified(float(gain))
+        for one, gain in zip(source.noise, gains, strict=True)
+    )
+    doubts = [source.warning] if source.warning else []
+    most = zoo.shipped(network).noise_most
+    found = max(math.sqrt(one.shot * noise_source.MID_GRAY + one.read) for one in told)
+    if found > most:
+        doubts.append(f"noise of {found:.2g} at mid-gray; the network was trained on no more than {most:.2g}")
+    return told, tuple(doubts)
+
+
+def _unheeded(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:
     """Lines on settings that this file has no use for, and on what is done in their place."""
     lines = []
     kind = cfa_cell.kind(cfa) if cfa else "linear"
     chosen = methods.choose(settings.demosaic, kind)
     if settings.demosaic not in ("auto", chosen) and chosen != "none" and not settings.half:
         lines.append(f"a {kind} sensor has no {settings.demosaic} demosaicing; {chosen} in its place")
+    if settings.model in ("fast", "quality") and not network:
+        why = (
+            f"no {settings.model} network"
+            if settings.demosaic == "auto" and not settings.half
+            else "no use for one"
+        )
+        lines.append(f"a {kind} sensor has {why} here; {chosen} without denoising in its place")
     if settings.highlights == "reconstruct" and kind == "linear":
         lines.append(
             "highlights are reconstructed from a mosaic, and this file has none; blended in its place"

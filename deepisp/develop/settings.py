@@ -12,11 +12,19 @@ from deepisp.checked import Checked, Fault, Wrong
 
 if TYPE_CHECKING:
     from deepisp.develop.shading_map import Shading
+    from deepisp.sensor.profile import Profile
 
 Space = Literal[
     "srgb", "p3", "adobergb", "prophoto", "rec2020",
     "linear-srgb", "linear-p3", "linear-adobergb", "linear-prophoto", "linear-rec2020", "camera",
 ]  # fmt: skip
+
+
+# Settings that name a file: what is in it, and what makes it.
+_FILES = {
+    "shading": ("shading_map", "deepisp calibrate flat"),
+    "noise": ("noise_profile", "deepisp calibrate"),
+}
 
 
 class Settings(Checked, frozen=True, extra="forbid"):
@@ -33,8 +41,13 @@ class Settings(Checked, frozen=True, extra="forbid"):
         "clip", description="what to do with clipped light"
     )
     demosaic: Literal["auto", "menon", "malvar", "bilinear"] = Field(
-        "auto", description="how colors are filled in"
+        "auto", description="how colors are filled in; other than auto, without a network and its denoising"
     )
+    model: Literal["auto", "fast", "quality", "none"] = Field(
+        "auto", description="network for demosaicing and denoising; none: classical demosaicing, no denoising"
+    )
+    strength: float = Field(1.0, ge=0, le=1, description="share of the noise that is taken out")
+    noise: str | None = Field(None, description="profile of the camera's noise, made by `deepisp calibrate`")
     tone: Literal["default", "none"] = Field(
         "default", description="none: scene-linear light, no auto exposure"
     )
@@ -64,36 +77,51 @@ class Settings(Checked, frozen=True, extra="forbid"):
             return ",".join(f"{float(one):.12g}" for one in numbers)
         return value
 
-    @field_validator("shading", mode="before")
+    @field_validator("shading", "noise", mode="before")
     @classmethod
     def _text_too(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
 
-    _map: bytes = PrivateAttr(b"")
+    _files: dict[str, bytes] = PrivateAttr(default_factory=dict)
 
     def __init__(self, /, **values: Any) -> None:
-        """A wrong map is a wrong setting, before any file is read; a run keeps to the map that it began with."""
+        """A wrong file is a wrong setting, before any raw is read; a run keeps to the files that it began with."""
         super().__init__(**values)
-        if self.shading is None:
-            return
-        try:
-            self._map = Path(self.shading).read_bytes()
-            self.shading_map  # noqa: B018  a wrong one raises
-        except OSError as error:
-            words = f"{self.shading}: {error.strerror}; give the file that deepisp calibrate flat wrote"
-            raise Wrong((Fault("shading", words),)) from error
-        except ValueError as error:
-            raise Wrong((Fault("shading", str(error)),)) from error
+        for name, (content, maker) in _FILES.items():
+            path = getattr(self, name)
+            if path is None:
+                continue
+            try:
+                self._files[name] = Path(path).read_bytes()
+                getattr(self, content)
+            except OSError as error:
+                words = f"{path}: {error.strerror}; give the file that {maker} wrote"
+                raise Wrong((Fault(name, words),)) from error
+            except ValueError as error:
+                raise Wrong((Fault(name, str(error)),)) from error
 
     @property
     def shading_map(self) -> "Shading | None":
         """The map in the file that `shading` names, as it was when these settings were made."""
         from deepisp.develop import shading_map  # NumPy; --help needs none
 
-        return None if self.shading is None else shading_map.parse(self._map, Path(self.shading).name)
+        data = self._files.get("shading")
+        return None if data is None else shading_map.parse(data, Path(str(self.shading)).name)
+
+    @property
+    def noise_profile(self) -> "Profile | None":
+        """The profile in the file that `noise` names, likewise."""
+        from deepisp.sensor import profile
+
+        data = self._files.get("noise")
+        return None if data is None else profile.parse(data.decode(), Path(str(self.noise)).name)
 
     def digest(self) -> str:
         """Twelve hexadecimal digits that differ where a setting differs."""
-        known = self.model_dump(exclude={"shading"} if self.shading is None else None)
-        known |= {} if self.shading is None else {"shading": self._map.decode()}
+        known = {
+            name: value
+            for name, value in self.model_dump().items()
+            if name not in _FILES or value is not None
+        }
+        known |= {name: data.decode() for name, data in self._files.items()}
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]

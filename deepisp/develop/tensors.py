@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepisp.develop import color, highlights, levels, output, samples, tone
-from deepisp.develop.demosaic import methods
+from deepisp.develop.demosaic import learned_tensors, methods
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan
 from deepisp.sensor import cfa as cfa_cell
@@ -120,7 +120,11 @@ def _shaded(light: Tensor, plan: Plan, rows: NDArray[np.intp]) -> Tensor:
 def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], device: torch.device) -> Tensor:
     """Camera colors of rows `start` to `stop`, computed with as much context as the CPU path takes."""
     half = plan.settings.half
-    halo = methods.cpu(plan.cfa, plan.settings.demosaic, half=half).halo
+    net = learned_tensors.shipped(plan.network, str(device)) if plan.network else None
+    if net is not None:
+        halo = learned_tensors.margin(net)
+    else:
+        halo = methods.cpu(plan.cfa, plan.settings.demosaic, half=half).halo
     margin = highlights.REACH if plan.reconstructs else 0
     n, first = len(plan.pattern), start - halo - margin
     height, width = plan.values.shape
@@ -139,12 +143,30 @@ def _mosaic_light(plan: Plan, start: int, stop: int, offsets: NDArray[Any], devi
         )
         signal = highlights.reconstruct(signal[None], pattern=pattern, levels=level, offsets=offset)[0]
         signal, rows = signal[margin:-margin], rows[margin:-margin]
+    columns = torch.from_numpy(padding_indices(-halo, width + halo, width, n)).to(device)
+    if net is not None:
+        sigma = _deviation(signal, plan, rows)
+        signal = _shaded(signal, plan, rows)
+        cfa = cfa_cell.shift(plan.cfa, start, 0)
+        return learned_tensors.demosaic(net, signal[:, columns], sigma[:, columns], cfa)
     signal = _shaded(signal, plan, rows)
     if half:
         return _superpixels(signal, plan)
-    columns = torch.from_numpy(padding_indices(-halo, width + halo, width, n)).to(device)
     light = demosaiced(signal[:, columns][None], plan, first_row=start - halo, first_column=-halo)
     return light[:, halo : halo + stop - start, halo : halo + width]
+
+
+def _deviation(signal: Tensor, plan: Plan, rows: NDArray[np.intp]) -> Tensor:
+    """The deviation of the noise at each photosite of some rows, by their own signal before lens gains, after them."""
+    lines = np.array(plan.noise, np.float32)[plan.pattern]
+    shot, read = (
+        torch.from_numpy(_tiled(one, rows, signal.shape[1])).to(signal.device)
+        for one in lines.transpose(2, 0, 1)
+    )
+    sigma = (signal.clamp(min=0) * shot + read).sqrt()
+    if plan.shading is None:
+        return sigma
+    return sigma * torch.from_numpy(plan.shading_rows(rows)[0]).to(signal.device)
 
 
 def _tiled(cell: NDArray[Any], rows: NDArray[np.intp], width: int) -> NDArray[np.float32]:

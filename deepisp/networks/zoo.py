@@ -65,6 +65,12 @@ def entries() -> dict[str, Entry]:
     return {name: Entry(**one) for name, one in tomllib.loads(index.read_text(encoding="utf-8")).items()}
 
 
+def for_sensor(kind: str, size: str) -> str | None:
+    """The name of the network of a size, such as fast, for a kind of sensor of sensor/cfa.py; None if there is none."""
+    name = size if kind == "bayer" else f"{size}-{kind}"
+    return name if name in entries() else None
+
+
 def named(name: str) -> Weights:
     """Weights by the name of a shipped network, or by a path.
 
@@ -81,6 +87,7 @@ def named(name: str) -> Weights:
         ) from error
 
 
+@lru_cache(maxsize=8)
 def shipped(name: str) -> Weights:
     """A network that comes with deepisp.
 

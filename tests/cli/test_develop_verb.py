@@ -13,6 +13,7 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
+from deepisp import shipped
 from deepisp.batch import Options, Settings
 from deepisp.calibrate import shading_file
 from deepisp.cli import main
@@ -259,9 +260,10 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
     even = tuple(
         Plane(color, (at,), np.ones((2, 2))) for color, at in zip("RGGB", np.ndindex(2, 2), strict=True)
     )
+    Path("own.toml").write_text((shipped.folder("sensors") / "generic.toml").read_text())
     shading_file.write(Shading("", "", Optics(), "RGGB", (64, 96), even, 1), Path("even.toml"))
     words = (
-        "--shading even.toml "
+        "--shading even.toml --model quality --strength 0.5 --noise own.toml "
         "--wb 5000,10 --tone none --ev -1.5 --highlights blend --demosaic malvar --color p3 --bits 16 --size 300 "
         "--half --hot-pixels --no-lens --black 500 --white 16000 --cfa BGGR --device cpu --jobs 1"
     )
@@ -269,7 +271,8 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
     ((settings, options),) = seen
     assert settings == Settings(
         wb="5000,10", tone="none", ev=-1.5, highlights="blend", demosaic="malvar", color="p3", bits=16, size=300,
-        half=True, hot_pixels=True, lens=False, shading="even.toml", black=500, white=16000, cfa="BGGR",
+        half=True, hot_pixels=True, lens=False, shading="even.toml",
+        model="quality", strength=0.5, noise="own.toml", black=500, white=16000, cfa="BGGR",
     )  # fmt: skip
     assert not set(Settings().model_dump().items()) & set(
         settings.model_dump().items()

@@ -226,7 +226,7 @@ def test_camera_colors_fill_three_channels_on_both_paths(cfa: str) -> None:
     letters = cfa_cell.indices(cfa)
     mosaic = np.tile(600 + 4000 * (0.2 + 0.1 * letters), (24 // len(letters),) * 2).round().astype(np.uint16)
     expected = [(0.2, 0.2, 0.2), (0.2, 0.3, 0.0), (0.2, 0.3, 0.4), (0.2, 0.3, 0.4)][letters.max()]
-    raw, how = gray_frame(mosaic, cfa), Settings(color="camera", bits=32, tone="none")
+    raw, how = gray_frame(mosaic, cfa), Settings(color="camera", bits=32, tone="none", model="none")
     on_torch = tensors.render(plan.solve(raw, how), device="cpu")
     for pixels in (developed(raw, how, memory=77.0, threads=1), on_torch):
         assert pixels.shape == (24, 24, 3)

@@ -20,6 +20,7 @@ SIGNAL = {
     "tone": "none",
     "color": "camera",
     "bits": 32,
+    "model": "none",
 }  # camera colors, balanced; 1 is the lowest clip level
 LETTERS = np.array([[0, 1], [1, 2]])
 

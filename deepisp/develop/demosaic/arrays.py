@@ -1,13 +1,10 @@
 """Demosaicing for everyone's arrays: `deepisp.demosaic`, one call from a mosaic to RGB."""
 
-from functools import lru_cache
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepisp.develop.demosaic import learned, methods
 from deepisp.develop.demosaic.edges import padding_indices
-from deepisp.networks import zoo
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor.noise import Noise
 
@@ -40,7 +37,7 @@ def demosaic(
     kind = cfa_cell.kind(cfa)
     if method in methods.METHODS[kind]:
         return _classical(values, cfa, method)
-    engine = _engine(method, threads)
+    engine = learned.shipped(method, threads)
     deviation = np.zeros_like(values) if noise is None else _deviation(values, noise)
     return learned.whole(engine, values, deviation, cfa).transpose(1, 2, 0)
 
@@ -58,8 +55,3 @@ def _deviation(values: NDArray[np.float32], noise: Noise | float) -> NDArray[np.
     if isinstance(noise, Noise):
         return np.asarray(np.sqrt(noise.variance(values)), np.float32)
     return np.full_like(values, noise)
-
-
-@lru_cache(maxsize=4)
-def _engine(name: str, threads: int) -> learned.Engine:
-    return learned.Engine(zoo.named(name), threads=threads)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp.develop.demosaic.edges import padding_indices
+from deepisp.networks import zoo
 from deepisp.networks.zoo import Weights
 from deepisp.sensor import cfa as cfa_cell
 
@@ -138,14 +139,18 @@ def _unpack(x: Any) -> Any:
 @lru_cache(maxsize=4)
 def _masks(cfa: str, height: int, width: int) -> Plane:
     """Where each color stands, (1, 3, H, W) of 0 and 1."""
-    cell = cfa_cell.indices(cfa)
-    n = len(cell)
-    tiled = np.tile(cell, (-(-height // n), -(-width // n)))[:height, :width]
-    return np.stack([tiled == color for color in range(3)])[None].astype(np.float32)
+    colors = cfa_cell.tiled(cfa_cell.indices(cfa), height, width)
+    return np.stack([colors == color for color in range(3)])[None].astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def shipped(name: str, threads: int = 1) -> Engine:
+    """The engine of a network that comes with deepisp, or of a file."""
+    return Engine(zoo.named(name), threads=threads)
 
 
 def whole(engine: Engine, mosaic: Plane, sigma: Plane, cfa: str, *, tile: int = TILE) -> Plane:
-    """RGB (3, H, W) of a mosaic of any size, tile by tile; every tile sees all that its pixels depend on.
+    """RGB (3, H, W) of a mosaic of any size.
 
     Args:
         engine: of a network for this kind of sensor.
@@ -157,20 +162,47 @@ def whole(engine: Engine, mosaic: Plane, sigma: Plane, cfa: str, *, tile: int = 
     Raises:
         ValueError: the network is for other sensors.
     """
-    down, right = phase(cfa, engine.weights.cfa)
-    n, halo = cfa_cell.side(cfa), engine.weights.halo
-    height, width = mosaic.shape
-    out = np.empty((3, height, width), np.float32)
-    for top in range(0, height, tile):
-        for left in range(0, width, tile):
-            rows = _reach(top, min(top + tile, height), down, halo, n)
-            columns = _reach(left, min(left + tile, width), right, halo, n)
-            at = np.ix_(padding_indices(*rows, height, n), padding_indices(*columns, width, n))
-            made = engine(mosaic[at], sigma[at])
-            part = out[:, top : top + tile, left : left + tile]
-            row, column = top - rows[0], left - columns[0]
-            part[:] = made[:, row : row + part.shape[1], column : column + part.shape[2]]
+    n, room = cfa_cell.side(cfa), margin(engine.weights)
+    at = np.ix_(*(padding_indices(-room, side + room, side, n) for side in mosaic.shape))
+    out = np.empty((3, *mosaic.shape), np.float32)
+    fill(engine, cfa, mosaic[at], sigma[at], out, tile=tile)
     return out
+
+
+def fill(engine: Engine, cfa: str, padded: Plane, sigma: Plane, out: Plane, *, tile: int = TILE) -> None:
+    """RGB tile by tile; every tile sees all that its pixels depend on.
+
+    Args:
+        engine: of a network for this kind of sensor.
+        cfa: the cell at out[0, 0].
+        padded: (H + 2 margin, W + 2 margin) balanced signal.
+        sigma: deviation of its noise, the same shape.
+        out: (3, H, W), to be filled.
+        tile: photosites of a side.
+
+    Raises:
+        ValueError: the network is for other sensors.
+    """
+    down, right = phase(cfa, engine.weights.cfa)
+    n, halo, room = cfa_cell.side(cfa), engine.weights.halo, margin(engine.weights)
+    for top, left in np.ndindex(*(-(-side // tile) for side in out.shape[1:])):
+        part = out[:, top * tile : (top + 1) * tile, left * tile : (left + 1) * tile]
+        row, rows = reach(top * tile, part.shape[1], down, halo, n)
+        column, columns = reach(left * tile, part.shape[2], right, halo, n)
+        at = slice(row + room, row + room + rows), slice(column + room, column + room + columns)
+        made = engine(padded[at], sigma[at])
+        first, begin = top * tile - row, left * tile - column
+        part[:] = made[:, first : first + part.shape[1], begin : begin + part.shape[2]]
+
+
+def margin(weights: Weights) -> int:
+    """Photosites that `fill` may need on each side: the halo, and what makes cells whole on both ends."""
+    return weights.halo + 2 * cells(weights.cfa)
+
+
+def cells(cfa: str) -> int:
+    """Photosites on a side that are whole cells, and an even number."""
+    return math.lcm(cfa_cell.side(cfa), 2)
 
 
 def phase(cfa: str, own: str) -> tuple[int, int]:
@@ -190,8 +222,8 @@ def phase(cfa: str, own: str) -> tuple[int, int]:
     raise ValueError(f"the network is for {kinds[0]} sensors, the mosaic {cfa!r} is of a {kinds[1]} one")
 
 
-def _reach(start: int, stop: int, shift: int, halo: int, n: int) -> tuple[int, int]:
-    """From where to where a tile reads: whole cells that begin at `shift`, the halo on both sides, sides even."""
+def reach(start: int, length: int, shift: int, halo: int, n: int) -> tuple[int, int]:
+    """Where a tile begins to read, and how much: whole cells that begin at `shift`, halos included, sides even."""
     unit = math.lcm(n, 2)
     begin = (start - halo - shift) // n * n + shift
-    return begin, begin + -(-(stop + halo - begin) // unit) * unit
+    return begin, -(-(start + length + halo - begin) // unit) * unit

@@ -33,13 +33,18 @@ class Method(NamedTuple):
         halo: photosites of context on each side.
         block: photosites of a side that become one pixel.
         fill: fills `out`, (C, h / block, w / block), from `padded`, (h + 2 halo, w + 2 halo); the cell of the mosaic
-            lies at padded[0, 0].
+            lies at padded[0, 0], that of a network at out[0, 0].
+        rows: of a band; a halo is to be a small part of it.
+        denoise: as `fill`, with the deviation of the noise at each photosite of `padded` after it; None for methods
+            that do not denoise.
     """
 
     name: str
     halo: int
     block: int
     fill: Callable[[Plane, Plane], None]
+    rows: int = 8 * cfa_cell.WHOLE  # with halos of 8 to 12 rows on each side a tenth of the work
+    denoise: Callable[[Plane, Plane, Plane], None] | None = None
 
 
 def choose(asked: str, kind: str) -> str:
@@ -62,6 +67,27 @@ def cpu(cfa: str, asked: str, *, half: bool) -> Method:
     if kind == "bayer":
         return _bayer(name, cfa)
     return _periodic(name, cfa)
+
+
+def network(name: str, cfa: str, *, threads: int = 1) -> Method:
+    """The method of a shipped network, on the CPU.
+
+    Args:
+        name: of networks/zoo.py.
+        cfa: any phase of the cell that it was trained on.
+        threads: callers at a time.
+    """
+    from deepisp.develop.demosaic import learned
+
+    engine = learned.shipped(name, threads)
+
+    def denoise(padded: Plane, sigma: Plane, out: Plane) -> None:
+        learned.fill(engine, cfa, padded, sigma, out)
+
+    def fill(padded: Plane, out: Plane) -> None:
+        denoise(padded, np.zeros_like(padded), out)
+
+    return Method(name, learned.margin(engine.weights), 1, fill, 20 * cfa_cell.WHOLE, denoise)
 
 
 def _bayer(name: str, cfa: str) -> Method:

@@ -1,0 +1,55 @@
+"""The learned method on tensors: the same networks in torch, on any device.
+
+On a GPU the trunk runs in bfloat16, channels last; on the CPU in float32, which is what learned.py is held to.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from deepisp.develop.demosaic import learned
+from deepisp.networks import zoo
+from deepisp.networks.jdd import JDD
+from deepisp.sensor import cfa as cfa_cell
+
+
+@lru_cache(maxsize=4)
+def shipped(name: str, device: str) -> JDD:
+    """A network that comes with deepisp, or of a file, on a device, ready to run."""
+    weights = zoo.named(name)
+    net = JDD(weights.cfa, width=weights.width, blocks=weights.blocks, has_bias=weights.has_bias)
+    net.load_state_dict({key: torch.from_numpy(one) for key, one in weights.tensors.items()})
+    placed: JDD = net.eval().requires_grad_(False).to(device)
+    return placed.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's stubs
+
+
+def margin(net: JDD) -> int:
+    """Photosites that `demosaic` may need on each side, as learned.margin."""
+    return net.halo + 2 * learned.cells(net.cfa)
+
+
+def demosaic(net: JDD, mosaic: Tensor, sigma: Tensor, cfa: str) -> Tensor:
+    """RGB (3, H, W) of a mosaic with a margin.
+
+    Args:
+        net: of this kind of sensor.
+        mosaic: (H + 2 margin, W + 2 margin) balanced signal.
+        sigma: deviation of its noise, the same shape.
+        cfa: the cell behind the margin: any phase of the network's.
+
+    Raises:
+        ValueError: the network is for other sensors.
+    """
+    n, room = cfa_cell.side(cfa), margin(net)
+    shifts = learned.phase(cfa, net.cfa)
+    height, width = (side - 2 * room for side in mosaic.shape)
+    (row, rows), (column, columns) = (
+        learned.reach(0, side, shift, net.halo, n)
+        for side, shift in zip((height, width), shifts, strict=True)
+    )
+    at = slice(room + row, room + row + rows), slice(room + column, room + column + columns)
+    device = mosaic.device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
+        made: Tensor = net(mosaic[at][None, None], sigma[at][None, None])[0]
+    return made[:, -row : -row + height, -column : -column + width]
