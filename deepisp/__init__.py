@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deepisp import batch as batch
+    from deepisp.develop.demosaic.arrays import demosaic as demosaic
     from deepisp.develop.pipeline import develop as develop
     from deepisp.develop.settings import Settings as Settings
     from deepisp.picture.dng import write_dng as write_dng
@@ -24,6 +25,7 @@ _HOME = {
     "read": "raw.read",
     "batch": "batch",
     "develop": "develop",  # the package itself, which can be called
+    "demosaic": "develop.demosaic.arrays",
     "write_dng": "picture.dng",
     "write": "picture.write",
     "Settings": "develop.settings",
