@@ -14,6 +14,8 @@ VERBS = {
     "calibrate": "A camera's own frames: its noise, its shading, its colors.",
     "simulate": "Pictures to the numbers that a sensor might have given.",
     "train": "Networks from pictures.",
+    "evaluate": "How good networks are, by the literature's protocols.",
+    "export": "A network to ONNX or PT2, for other programs.",
     "demo": "A noisy raw file, made here and developed.",
 }
 _OLDEST_LIBRAW = (0, 22, 2)  # earlier ones read past their buffers: LibRaw's changelog of 0.22.2

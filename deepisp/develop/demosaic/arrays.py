@@ -1,19 +1,22 @@
 """Demosaicing for everyone's arrays: `deepisp.demosaic`, one call from a mosaic to RGB."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from deepisp.develop.demosaic import learned, methods
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.sensor import cfa as cfa_cell
-from deepisp.sensor.noise import Noise
+from deepisp.sensor.noise import Noise, variance
 
 
 def demosaic(
     mosaic: ArrayLike,
     *,
     cfa: str = "RGGB",
-    noise: Noise | float | None = None,
+    noise: Noise | Sequence[Noise] | float | None = None,
     method: str = "fast",
     threads: int = 1,
 ) -> NDArray[np.float32]:
@@ -22,12 +25,14 @@ def demosaic(
     Args:
         mosaic: (H, W), display-coded or linear and white balanced: a gray is equal in all colors.
         cfa: the cell at mosaic[0, 0], see sensor/cfa.py.
-        noise: its line, or one deviation for all photosites; None for none. Classical methods do not denoise.
+        noise: its line, a line for each of R, G and B (they differ after white balance, see Noise.amplified), or one
+            deviation for all photosites; None for none. Classical methods do not denoise.
         method: a network of networks/zoo.py or the path of its weights, or a classical method of methods.py.
         threads: of the network.
 
     Raises:
-        ValueError: another shape, values that are no numbers, no such method, or a method of other sensors.
+        ValueError: another shape, values that are no numbers, no such method, a method of other sensors, or lines that
+            are not one for each color.
     """
     values = np.ascontiguousarray(mosaic, np.float32)
     if values.ndim != 2 or min(values.shape) < cfa_cell.side(cfa):
@@ -38,7 +43,7 @@ def demosaic(
     if method in methods.METHODS[kind]:
         return _classical(values, cfa, method)
     engine = learned.shipped(method, threads)
-    deviation = np.zeros_like(values) if noise is None else _deviation(values, noise)
+    deviation = np.zeros_like(values) if noise is None else _deviation(values, noise, cfa)
     return learned.whole(engine, values, deviation, cfa).transpose(1, 2, 0)
 
 
@@ -51,7 +56,24 @@ def _classical(values: NDArray[np.float32], cfa: str, method: str) -> NDArray[np
     return np.ascontiguousarray(out.transpose(1, 2, 0))
 
 
-def _deviation(values: NDArray[np.float32], noise: Noise | float) -> NDArray[np.float32]:
+def _deviation(
+    values: NDArray[np.float32], noise: Noise | Sequence[Noise] | float, cfa: str
+) -> NDArray[np.float32]:
     if isinstance(noise, Noise):
         return np.asarray(np.sqrt(noise.variance(values)), np.float32)
-    return np.full_like(values, noise)
+    if np.ndim(noise) == 0:
+        return np.full_like(values, noise)
+    shot, read = (one[cfa_cell.tiled(cfa_cell.indices(cfa), *values.shape)] for one in _by_color(noise, cfa))
+    return np.asarray(np.sqrt(variance(values, shot=shot, read=read)), np.float32)
+
+
+def _by_color(noise: Any, cfa: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Shot and read noise of each color, (C,)."""
+    colors = cfa_cell.colors(cfa)
+    if len(noise) != len(colors) or not all(isinstance(one, Noise) for one in noise):
+        raise ValueError(
+            f"noise is a Noise, one for each of {', '.join(colors)}, or a deviation, got {noise!r}; "
+            "write Noise(shot, read)"
+        )
+    shot, read = np.array(noise, np.float32).T
+    return shot, read

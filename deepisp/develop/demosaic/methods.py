@@ -87,7 +87,7 @@ def network(name: str, cfa: str, *, threads: int = 1) -> Method:
     def fill(padded: Plane, out: Plane) -> None:
         denoise(padded, np.zeros_like(padded), out)
 
-    return Method(name, learned.margin(engine.weights), 1, fill, 20 * cfa_cell.WHOLE, denoise)
+    return Method(name, learned.margin(engine.weights), 1, fill, 16 * cfa_cell.WHOLE, denoise)
 
 
 def _bayer(name: str, cfa: str) -> Method:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deepisp.develop.demosaic import arrays, bayer_kernels
+from deepisp.develop.demosaic import arrays, bayer_kernels, learned
 from deepisp.networks import zoo
 from deepisp.networks.jdd import JDD
 from deepisp.sensor.cfa import BAYER, XTRANS
@@ -48,6 +48,29 @@ def test_a_network_is_told_the_noise(file):
     assert np.abs(some - line).max() > 1e-4
     as_line = arrays.demosaic(given, method=file, noise=Noise(0.0, 0.01))
     assert np.allclose(some, as_line, atol=1e-6)
+
+
+@pytest.mark.parametrize("cfa", BAYER)
+def test_a_network_is_told_each_colors_noise(file, cfa, monkeypatch):
+    """Deviations on paper: signal 1, variances 0.09 + 0.07, 0.04 and 0.01 of R, G and B."""
+    told = []
+    whole = learned.whole
+    monkeypatch.setattr(
+        learned,
+        "whole",
+        lambda engine, mosaic, sigma, at: (told.append(sigma), whole(engine, mosaic, sigma, at))[1],
+    )
+    lines = (Noise(0.09, 0.07), Noise(0.0, 0.04), Noise(0.01, 0.0))
+    arrays.demosaic(np.ones((7, 9)), cfa=cfa, method=file, noise=lines)
+    wanted = {"R": 0.4, "G": 0.2, "B": 0.1}
+    for number, color in enumerate(cfa):
+        assert told[0][number // 2 :: 2, number % 2 :: 2] == pytest.approx(wanted[color])
+
+
+@pytest.mark.parametrize("lines", [(Noise(0.1, 0.1),) * 2, (0.1, 0.2, 0.3), (0.01, 0.0)])
+def test_lines_are_one_for_each_color(file, lines):
+    with pytest.raises(ValueError, match="one for each of R, G, B"):
+        arrays.demosaic(mosaic(), method=file, noise=lines)
 
 
 @pytest.mark.parametrize(
