@@ -11,12 +11,14 @@ what comes out at a photosite depends on those within `halo` alone, so tiles equ
 """
 
 from collections.abc import Callable
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from deepisp.networks import planes
+from deepisp.networks.zoo import Weights
 
 _SIGMA_SCALE = 10.0  # brings deviations of 0 to 20 / 255 near the range of the signal; not tuned
 
@@ -60,6 +62,13 @@ class JDD(nn.Module):
         self.tail = layer(width, 12)
         self.base = nn.Conv2d(seen, 12, 3, padding=1, bias=False)
         self._begin()
+
+    @classmethod
+    def of(cls, weights: Weights) -> Self:
+        """The trained network of these weights, ready to run, without gradients."""
+        net = cls(weights.cfa, width=weights.width, blocks=weights.blocks, has_bias=weights.has_bias)
+        net.load_state_dict({name: torch.from_numpy(one) for name, one in weights.tensors.items()})
+        return net.eval().requires_grad_(False)
 
     def forward(self, mosaic: Tensor, sigma: Tensor) -> Tensor:
         """RGB, (B, 3, H, W), in the units of `mosaic`; not clipped.

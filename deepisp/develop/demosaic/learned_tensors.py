@@ -17,10 +17,7 @@ from deepisp.sensor import cfa as cfa_cell
 @lru_cache(maxsize=4)
 def shipped(name: str, device: str) -> JDD:
     """A network that comes with deepisp, or of a file, on a device, ready to run."""
-    weights = zoo.named(name)
-    net = JDD(weights.cfa, width=weights.width, blocks=weights.blocks, has_bias=weights.has_bias)
-    net.load_state_dict({key: torch.from_numpy(one) for key, one in weights.tensors.items()})
-    placed: JDD = net.eval().requires_grad_(False).to(device)
+    placed = JDD.of(zoo.named(name)).to(device)
     return placed.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's stubs
 
 
