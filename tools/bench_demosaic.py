@@ -1,73 +1,85 @@
 """Demosaicing and denoising by the literature's protocol: methods x pictures x noise, with CPU seconds of the same run.
 
     python tools/bench_demosaic.py --data PICTURES/kodak --data PICTURES/mcmaster [--sigma 0 --sigma 10] [--method …]
+    python tools/bench_demosaic.py --data PICTURES/kodak --physical [--every 4] [--sheet sheet.png]
 
-Mosaics of sRGB / 255, RGGB, white Gaussian noise that is not clipped, border 10, mean of the pictures' CPSNR. Beside
-ours: Menon without denoising, and demosaicnet where it is installed (pip install demosaicnet "setuptools<80"), on
-float32 channels_last. One thread each. Nothing is trained or chosen on these pictures.
+It is `deepisp evaluate jdd` with what is chosen for our tables. Mosaics of sRGB / 255, RGGB, white Gaussian noise that
+is not clipped, border 10, mean of the pictures' CPSNR; with --physical, linear light of three cameras, each at its base
+ISO and three above, and classical denoisers after Menon. Beside ours: demosaicnet where it is installed (pip install
+demosaicnet "setuptools<80"), on float32 channels_last. One thread each. Nothing is trained or chosen on these pictures.
 """
 
-import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+import demosaic_sheet
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.data import crops, pictures
-from deepisp.develop.demosaic import arrays
-from deepisp.train import evaluate
-from deepisp.train.evaluate import Method
+from deepisp.cli.evaluate import jdd as verb
 
-SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0)  # of 255: shared tables of the literature
+if TYPE_CHECKING:
+    from deepisp.train.contenders import Contender
+
+# Base ISO, and three that each profile has measured; twice 6400 would be extrapolated.
+CAMERAS = {
+    "sony-a7s-ii": (100, 800, 3200, 12800),
+    "nikon-d850": (100, 800, 3200, 6400),
+    "canon-70d": (100, 800, 3200, 6400),
+}
+CODED = ("menon", "fast")
+LINEAR = ("menon", "menon+wavelet", "menon+nlm", "fast")
 
 
 @click.command()
 @click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--sigma", multiple=True, type=float, default=SIGMAS, show_default=True)
-@click.option("--method", "names", multiple=True, default=("menon", "fast"), show_default=True,
-              help="menon, malvar, demosaicnet, a shipped network, or a weights file")  # fmt: skip
+@click.option("--sigma", multiple=True, type=float, default=verb.SIGMAS, show_default=True)
+@click.option("--method", "names", multiple=True,
+              help="menon, malvar, menon+wavelet, menon+nlm, demosaicnet, a network, or a weights file")  # fmt: skip
+@click.option("--physical", is_flag=True, help="cameras and ISOs instead of white noise")
+@click.option("--sheet", type=click.Path(path_type=Path), help="look: crops by each method, and no table")
 @click.option("--cfa", default="RGGB", show_default=True)
 @click.option("--every", default=1, show_default=True, help="take each n-th picture alone")
 @click.option("--json", "as_json", is_flag=True)
-def main(data: tuple[Path, ...], sigma: tuple[float, ...], names: tuple[str, ...], cfa: str, every: int,
-         as_json: bool) -> None:  # fmt: skip
+def main(data: tuple[Path, ...], sigma: tuple[float, ...], names: tuple[str, ...], physical: bool, sheet: Path | None,
+         cfa: str, every: int, as_json: bool) -> None:  # fmt: skip
     """Print a table, or a line of JSON for each figure."""
-    sets = {place.name: [pictures.load(path) for path in crops.files([place])[::every]] for place in data}
-    if not as_json:
-        click.echo(f"{'method':24} {'set':10} {'sigma':>5}  {'CPSNR':>6} {'worst':>6} {'SSIM':>6}  CPU s/MP")
-    for name in names:
-        method = named(name, cfa)
-        for title, truths in sets.items():
-            for level in sigma:
-                found = evaluate.score(method, truths, sigma=level, cfa=cfa, with_ssim=True)
-                if as_json:
-                    click.echo(json.dumps({"method": name, "set": title, "sigma": level} | found._asdict()))
-                else:
-                    click.echo(
-                        f"{name[-24:]:24} {title:10} {level:5g}  {found.psnr:6.2f} {found.worst:6.2f} "
-                        f"{found.ssim:6.4f}  {found.cpu_s_per_mp:.3f}"
-                    )
+    from deepisp.train.evaluate_linear import Shooting
+
+    in_light = physical or sheet is not None
+    methods = {name: verb.warm(named(name, cfa)) for name in names or (LINEAR if in_light else CODED)}
+    sets = verb.loaded(data, every)
+    if sheet is not None:
+        demosaic_sheet.sheet(methods, [one for each in sets.values() for one in each], cfa).save(sheet)
+        click.echo(sheet)
+    elif physical:
+        shootings = [Shooting.of(f"{camera}:{iso}", cfa) for camera, isos in CAMERAS.items() for iso in isos]
+        verb.linear(methods, sets, shootings, as_json=as_json)
+    else:
+        verb.coded(methods, sets, sigma, cfa=cfa, as_json=as_json)
 
 
-def named(name: str, cfa: str) -> Method:
+def named(name: str, cfa: str) -> "Contender":
     """A method by name."""
-    if name == "demosaicnet":
-        return _demosaicnet(cfa)
-    return lambda mosaic, sigma: arrays.demosaic(mosaic, cfa=cfa, noise=sigma, method=name, threads=1)
+    from deepisp.train import contenders
+
+    return _demosaicnet(cfa) if name == "demosaicnet" else contenders.named(name, cfa)
 
 
-def _demosaicnet(cfa: str) -> Method:
+def _demosaicnet(cfa: str) -> "Contender":
     """The pretrained network for mosaics without noise; it knows GRBG alone, so other phases are shifted."""
     import torch
     from demosaicnet import BayerDemosaick
+
+    from deepisp.train import evaluate
 
     torch.set_num_threads(1)
     net = BayerDemosaick(pad=False).eval().to(memory_format=torch.channels_last)
     reach, halo = 31, 32  # 15 layers at half size and one at full size, none of which is padded
     down, right = {"RGGB": (0, 1), "GRBG": (0, 0), "BGGR": (1, 0), "GBRG": (1, 1)}[cfa]  # to a cell of GRBG
 
-    def method(mosaic: NDArray[np.float32], _: float) -> NDArray[np.float32]:
+    def method(mosaic: NDArray[np.float32], _: Any) -> NDArray[np.float32]:
         height, width = mosaic.shape
         # Reflection without the edge keeps the colors in step; sides become even.
         top, left = halo + down, halo + right

@@ -52,7 +52,7 @@ def test_a_network_is_told_the_noise(file):
 
 @pytest.mark.parametrize("cfa", BAYER)
 def test_a_network_is_told_each_colors_noise(file, cfa, monkeypatch):
-    """Deviations on paper: signal 1, variances 0.09 + 0.07, 0.04 and 0.01 of R, G and B."""
+    """Deviations on paper: signal 4, variances 4 * 0.03 + 0.04, 0.04 and 4 * 0.0025 of R, G and B."""
     told = []
     whole = learned.whole
     monkeypatch.setattr(
@@ -60,8 +60,8 @@ def test_a_network_is_told_each_colors_noise(file, cfa, monkeypatch):
         "whole",
         lambda engine, mosaic, sigma, at: (told.append(sigma), whole(engine, mosaic, sigma, at))[1],
     )
-    lines = (Noise(0.09, 0.07), Noise(0.0, 0.04), Noise(0.01, 0.0))
-    arrays.demosaic(np.ones((7, 9)), cfa=cfa, method=file, noise=lines)
+    lines = (Noise(0.03, 0.04), Noise(0.0, 0.04), Noise(0.0025, 0.0))
+    arrays.demosaic(np.full((7, 9), 4.0), cfa=cfa, method=file, noise=lines)
     wanted = {"R": 0.4, "G": 0.2, "B": 0.1}
     for number, color in enumerate(cfa):
         assert told[0][number // 2 :: 2, number % 2 :: 2] == pytest.approx(wanted[color])

@@ -1,0 +1,164 @@
+"""`deepisp evaluate jdd`: methods x pictures x noise, one line of figures each."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from deepisp.cli import outcome, say
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from deepisp.train.contenders import Contender
+    from deepisp.train.evaluate_linear import Shooting
+
+    Sets = Mapping[str, Sequence[NDArray[Any]]]
+
+SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0)  # of 255: shared tables of the literature
+
+
+class Column(NamedTuple):
+    """A figure of a score.
+
+    Attributes:
+        name: of the score's field.
+        head: over the column.
+        digits: after the point.
+    """
+
+    name: str
+    head: str
+    digits: int
+
+
+_SPEED = Column("cpu_s_per_mp", "CPU s/MP", 3)
+CODED = (Column("psnr", "CPSNR", 2), Column("worst", "worst", 2), Column("ssim", "SSIM", 4), _SPEED)
+LINEAR = (
+    Column("psnr", "linear", 2),
+    Column("worst", "worst", 2),
+    Column("srgb_psnr", "sRGB", 2),
+    Column("delta_e", "dE00", 2),
+    Column("color_shift", "shift %", 3),
+    _SPEED,
+)
+
+
+@click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
+@click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True),
+              help="a set of pictures: a folder or one file; more than once for many")  # fmt: skip
+@click.option("--model", "names", multiple=True, default=("fast",), show_default=True,
+              help="a network, a weights file, or a classical method: menon, menon+wavelet, menon+nlm, …")  # fmt: skip
+@click.option("--sigma", multiple=True, type=click.FloatRange(min=0, max=255),
+              help="white noise of display-coded pictures, of 255  [default: 0 5 10 15 20]")  # fmt: skip
+@click.option("--physical", multiple=True, metavar="CAMERA:ISO",
+              help="a camera's linear light, shot and read noise, such as nikon-d850:3200")  # fmt: skip
+@click.option("--cfa", default="RGGB", show_default=True, help="cell of the mosaics, row by row")
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True,
+              help="take each n-th picture of a set")  # fmt: skip
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="of networks")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object per line of the table")
+@click.option("--debug", is_flag=True, help="show where a failure came from")
+def jdd(
+    *,
+    data: tuple[Path, ...],
+    names: tuple[str, ...],
+    sigma: tuple[float, ...],
+    physical: tuple[str, ...],
+    cfa: str,
+    every: int,
+    threads: int,
+    as_json: bool,
+    debug: bool,
+) -> int:
+    """How well methods demosaic and denoise pictures that they have not seen.
+
+    \b
+    deepisp evaluate jdd --data kodak/ --model fast --model menon --sigma 10
+    deepisp evaluate jdd --data kodak/ --physical sony-a7s-ii:3200 --model fast --model menon+wavelet
+    """
+    from deepisp.train import contenders
+    from deepisp.train.evaluate_linear import Shooting
+
+    shootings = [Shooting.of(one, cfa) for one in physical]
+    methods = {name: warm(contenders.named(name, cfa, threads=threads)) for name in names}
+    sets = loaded(data, every)
+    if sigma or not physical:
+        coded(methods, sets, sigma or SIGMAS, cfa=cfa, as_json=as_json)
+    if physical:
+        linear(methods, sets, shootings, as_json=as_json)
+    return outcome.DONE
+
+
+def warm(method: "Contender") -> "Contender":
+    """A method whose kernels and graphs are compiled, so that its seconds are those of its work."""
+    import numpy as np
+
+    method(np.full((64, 64), 0.5, np.float32), 0.01)
+    return method
+
+
+def loaded(places: Sequence[Path], every: int = 1) -> "Sets":
+    """The pictures of each place, each n-th, uint8, by the place's name."""
+    import numpy as np
+    import torch
+
+    from deepisp.data import crops, pictures
+
+    torch.set_num_threads(1)  # what simulates goes through in small parts, see data/pairs.py
+    sets: dict[str, list[NDArray[Any]]] = {}
+    for place in places:
+        found = [pictures.load(path) for path in crops.files([place])[::every]]
+        eight = [(one >> 8).astype(np.uint8) if one.dtype == np.uint16 else one for one in found]
+        sets[place.name if place.name not in sets else str(place)] = eight
+    return sets
+
+
+def coded(
+    methods: "Mapping[str, Contender]", sets: "Sets", sigmas: Sequence[float], *, cfa: str, as_json: bool
+) -> None:
+    """The table of display-coded pictures, printed."""
+    from deepisp.train import evaluate
+
+    tell = _teller("sigma", CODED, as_json)
+    for name, method in methods.items():
+        for title, truths in sets.items():
+            for sigma in sigmas:
+                score = evaluate.score(method, truths, sigma=sigma, cfa=cfa, with_ssim=True)
+                tell(name, title, sigma, score._asdict())
+
+
+def linear(
+    methods: "Mapping[str, Contender]", sets: "Sets", shootings: "Sequence[Shooting]", *, as_json: bool
+) -> None:
+    """The table of cameras and ISOs, printed."""
+    from deepisp.train import evaluate_linear
+
+    tell = _teller("camera", LINEAR, as_json)
+    for shooting in shootings:
+        for title, truths in sets.items():
+            for name, method in methods.items():
+                score = evaluate_linear.score(method, truths, shooting)
+                tell(name, title, shooting.name, score._asdict())
+
+
+def _teller(
+    noise: str, columns: Sequence[Column], as_json: bool
+) -> Callable[[str, str, float | str, dict[str, Any]], None]:
+    """What prints a line of figures: of a method, a set, and its noise; the heads are printed at once."""
+    wide = 18 if noise == "camera" else 5
+    if not as_json:
+        heads = " ".join(f"{one.head:>8}" for one in columns)
+        say.data(f"{'method':20} {'set':12} {noise:>{wide}} {heads}")
+
+    def tell(method: str, title: str, level: float | str, figures: dict[str, Any]) -> None:
+        if as_json:
+            say.data(json.dumps({"method": method, "set": title, noise: level} | figures))
+            return
+        numbers = " ".join(f"{figures[one.name]:8.{one.digits}f}" for one in columns)
+        shown = level if isinstance(level, str) else f"{level:g}"
+        say.data(f"{say.one_line(method[-20:]):20} {say.one_line(title[:12]):12} {shown:>{wide}} {numbers}")
+
+    return tell
