@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from deepisp import spaces
 from deepisp.develop import highlights, kernels, output, samples, tone
-from deepisp.develop.demosaic import methods
+from deepisp.develop.demosaic import learned, methods
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan
 from deepisp.develop.shading import GainGrid
@@ -23,13 +23,29 @@ from deepisp.sensor import cfa as cfa_cell
 
 Planes = NDArray[np.float32]
 
+# Of white, in a square of 64 photosites: ten times what networks are held to in the mean (tools/bench_demosaic.py).
+_COLOR_SHIFT = 0.02
 
-def render(plan: Plan, *, threads: int | None = None) -> NDArray[Any]:
-    """The picture of a plan as the sensor saw it, (H, W, 3) uint8, uint16 or float32."""
+
+def render(
+    plan: Plan, *, threads: int | None = None, warn: Callable[[str], None] = lambda _: None
+) -> NDArray[Any]:
+    """The picture of a plan as the sensor saw it, (H, W, 3) uint8, uint16 or float32.
+
+    Args:
+        plan: from `plan.solve`.
+        threads: all cores if None; the result does not depend on it.
+        warn: called with a line if a network has shifted colors.
+    """
     threads = threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         source = _Linear(plan) if not plan.cfa else _Mosaic(plan, threads)
-        return _develop(plan, source, pool, threads)
+        pixels = _develop(plan, source, pool, threads)
+    if isinstance(source, _Mosaic) and source.color_shift > _COLOR_SHIFT:
+        warn(
+            f"the network shifted a color by {source.color_shift:.1%} of white somewhere; --model none does not"
+        )
+    return pixels
 
 
 def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor, threads: int) -> NDArray[Any]:
@@ -80,6 +96,8 @@ class _Mosaic:
         self.height, self.width = plan.values.shape[:2]
         self.channels = len(plan.gains)
         self._lines = np.array(plan.noise, np.float32).reshape(-1, 2)
+        self.color_shift = 0.0  # the largest so far
+        self._lock = threading.Lock()
         self._scratch = threading.local()
         pattern, (black, scale) = plan.pattern, plan.levels
         n = len(pattern)
@@ -104,6 +122,10 @@ class _Mosaic:
             self.method.fill(padded, out[: self.channels])
         else:
             self.method.denoise(padded, sigma, out[: self.channels])
+            halo = self.method.halo
+            shift = learned.color_shift(padded[halo:-halo, halo:-halo], out[: self.channels], self.plan.cfa)
+            with self._lock:
+                self.color_shift = max(self.color_shift, shift)
         if self.plan.blend_ceiling is not None:
             _blend(out[: self.channels], self.plan.blend_ceiling)
         return out

@@ -64,12 +64,13 @@ def develop(
     threads = threads or os.cpu_count() or 1
     is_cpu = device in ("auto", "cpu")
     solved = plan.solve(raw, settings, threads=threads, device="cpu" if is_cpu else device)
+    warn = warn or logging.getLogger("deepisp").warning
     for line in solved.warnings:
-        (warn or logging.getLogger("deepisp").warning)(line)
+        warn(line)
     if is_cpu:
         from deepisp.develop import bands
 
-        pixels = bands.render(solved, threads=threads)
+        pixels = bands.render(solved, threads=threads, warn=warn)
     else:
         from deepisp.develop import tensors
 

@@ -153,3 +153,18 @@ def test_every_kind_of_sensor_finds_its_own():
         light = random_light(48, 48)
         expected = zoo.for_sensor(kind, "fast") or ""
         assert network_of(sensor_frame(cfa, light)).network == expected
+
+
+def test_a_network_that_shifts_colors_is_said(monkeypatch):
+    from deepisp.develop.demosaic import learned
+
+    kept = learned.Engine.__call__
+    spoiled = np.array([1, 1, 1.2], np.float32)[:, None, None]
+    monkeypatch.setattr(learned.Engine, "__call__", lambda self, *given: kept(self, *given) * spoiled)
+    lines = []
+    deepisp.develop(noisy_frame()[0], warn=lines.append)
+    assert [line for line in lines if "shifted a color by" in line]
+    monkeypatch.undo()
+    lines.clear()
+    deepisp.develop(noisy_frame()[0], warn=lines.append)
+    assert lines == []
