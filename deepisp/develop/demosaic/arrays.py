@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from deepisp.develop.demosaic import learned, methods
 from deepisp.develop.demosaic.edges import padding_indices
+from deepisp.networks import zoo
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor.noise import Noise, variance
 
@@ -17,7 +18,7 @@ def demosaic(
     *,
     cfa: str = "RGGB",
     noise: Noise | Sequence[Noise] | float | None = None,
-    method: str = "fast",
+    method: str = "auto",
     threads: int = 1,
 ) -> NDArray[np.float32]:
     """RGB of a mosaic, (H, W, 3) float32, in its units, not clipped.
@@ -27,7 +28,8 @@ def demosaic(
         cfa: the cell at mosaic[0, 0], see sensor/cfa.py.
         noise: its line, a line for each of R, G and B (they differ after white balance, see Noise.amplified), or one
             deviation for all photosites; None for none. Classical methods do not denoise.
-        method: a network of networks/zoo.py or the path of its weights, or a classical method of methods.py.
+        method: fast or quality, the path of a network's weights, or a classical method of methods.py; auto is fast
+            where there is such a network for the sensor, else the best classical method.
         threads: of the network.
 
     Raises:
@@ -40,9 +42,10 @@ def demosaic(
     if not np.isfinite(values).all():
         raise ValueError("the mosaic holds values that are no numbers; repair them first")
     kind = cfa_cell.kind(cfa)
-    if method in methods.METHODS[kind]:
+    network = zoo.for_sensor(kind, "fast" if method == "auto" else method)
+    if network is None and (method == "auto" or method in methods.METHODS[kind]):
         return _classical(values, cfa, method)
-    engine = learned.shipped(method, threads)
+    engine = learned.shipped(network or method, threads)
     deviation = np.zeros_like(values) if noise is None else _deviation(values, noise, cfa)
     return learned.whole(engine, values, deviation, cfa).transpose(1, 2, 0)
 

@@ -88,3 +88,11 @@ def test_one_line_for_what_is_wrong(file, given, settings, said):
         settings = settings | {"method": file}
     with pytest.raises(ValueError, match=said):
         arrays.demosaic(given, **{"method": file} | settings)
+
+
+def test_auto_is_the_network_of_the_sensor_or_the_best_classical_method():
+    given = mosaic(24, 24)
+    assert (arrays.demosaic(given) == arrays.demosaic(given, method="fast")).all()
+    assert not (arrays.demosaic(given) == arrays.demosaic(given, method="menon")).all()
+    four = arrays.demosaic(given, cfa="GMCY")
+    assert (four == arrays.demosaic(given, cfa="GMCY", method="bilinear")).all()
