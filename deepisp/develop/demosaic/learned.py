@@ -6,6 +6,7 @@ what was measured, always in float32.
 """
 
 import math
+import sys
 import threading
 from functools import lru_cache
 from typing import Any, Literal, cast
@@ -72,8 +73,20 @@ class Engine:
 
 @lru_cache(maxsize=1)
 def _core() -> Any:
-    import openvino
+    """OpenVINO without its telemetry.
 
+    Importing openvino 2026.4 reports to Google Analytics and leaves an identifier in the user's home folder, unless the
+    package openvino_telemetry is missing, for which it has a stub.
+    """
+    kept = sys.modules.get("openvino_telemetry")
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # as import's reference has it: not there
+    try:
+        import openvino
+    finally:
+        if kept is None:
+            del sys.modules["openvino_telemetry"]
+        else:
+            sys.modules["openvino_telemetry"] = kept
     return openvino.Core()
 
 

@@ -1,5 +1,8 @@
 """The CPU's graph and torch's network are one network."""
 
+import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -118,3 +121,17 @@ def test_color_shift_is_the_worst_local_mean(cfa):
     share = {64: 1.0, 60: 56 / 60}[side]  # squares of X-Trans are 60 wide
     assert learned.color_shift(mosaic, out, cfa) == pytest.approx(0.25 * share, rel=0.02)
     assert learned.color_shift(mosaic[:50], out[:, :50], cfa) == 0
+
+
+def test_nothing_is_reported_to_anyone(tmp_path):
+    """OpenVINO's telemetry is not loaded, and nothing is left in the user's home folder."""
+    code = (
+        "import sys, numpy as np, deepisp; deepisp.demosaic(np.zeros((8, 8)), method='fast'); "
+        "sys.exit(any('telemetry' in name and name.startswith('openvino_') for name in sys.modules))"
+    )
+    home = tmp_path / "home"
+    home.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "CI"} | {"HOME": str(home)}
+    ended = subprocess.run([sys.executable, "-c", code], check=False, env=environment)
+    assert ended.returncode == 0
+    assert not (home / "intel").exists()
