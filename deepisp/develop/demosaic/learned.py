@@ -27,6 +27,9 @@ TILE = 640  # photosites of a side: with bands of 384 rows 7 MB a layer, and hal
 _SIGMA_SCALE = 10.0  # as networks/jdd.py has it
 
 
+_ALONE = threading.RLock()  # files of a batch ask for their engine at the same moment
+
+
 class Engine:
     """A network that is ready to run, by so many threads at a time. Each call runs on one.
 
@@ -43,7 +46,8 @@ class Engine:
             precision: of the trunk; auto is bf16 where the processor has it.
         """
         self.weights = weights
-        core = _core()
+        with _ALONE:
+            core = _core()
         if precision == "auto":
             precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
         streams = {"NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
@@ -83,9 +87,8 @@ def _core() -> Any:
     try:
         import openvino
     finally:
-        if kept is None:
-            del sys.modules["openvino_telemetry"]
-        else:
+        sys.modules.pop("openvino_telemetry", None)
+        if kept is not None:
             sys.modules["openvino_telemetry"] = kept
     return openvino.Core()
 
@@ -156,9 +159,14 @@ def _masks(cfa: str, height: int, width: int) -> Plane:
     return np.stack([colors == color for color in range(3)])[None].astype(np.float32)
 
 
-@lru_cache(maxsize=4)
 def shipped(name: str, threads: int = 1) -> Engine:
-    """The engine of a network that comes with deepisp, or of a file."""
+    """The engine of a network that comes with deepisp, or of a file; made once, whichever threads ask."""
+    with _ALONE:
+        return _shipped(name, threads)
+
+
+@lru_cache(maxsize=4)
+def _shipped(name: str, threads: int) -> Engine:
     return Engine(zoo.named(name), threads=threads)
 
 

@@ -135,3 +135,15 @@ def test_nothing_is_reported_to_anyone(tmp_path):
     ended = subprocess.run([sys.executable, "-c", code], check=False, env=environment)
     assert ended.returncode == 0
     assert not (home / "intel").exists()
+
+
+def test_files_of_a_batch_may_ask_at_the_same_moment():
+    """In a fresh process, where nothing is loaded yet: one engine comes of it."""
+    code = (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "from deepisp.develop.demosaic import learned\n"
+        "with ThreadPoolExecutor(8) as pool:\n"
+        "    found = list(pool.map(lambda _: learned.shipped('fast'), range(8)))\n"
+        "assert all(one is found[0] for one in found)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
