@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from deepisp.data import crops, pictures
+from deepisp.develop import tensors
 from deepisp.develop.demosaic import learned
 from deepisp.train import evaluate, loop
 from deepisp.train.settings import TrainSettings
@@ -58,7 +59,7 @@ def main(rows: tuple[str, ...], data: tuple[Path, ...], runs: Path, device: str)
     for name in rows or ROWS:
         asked = BASE.model_copy(update=ROWS[name])
         kept = (pictures.load(path) for path in files if path not in left_out)
-        run = loop.Run.begun(asked, crops.Crops.of(kept, asked.crop, device=loop.device_of(device)))
+        run = loop.Run.begun(asked, crops.Crops.of(kept, asked.crop, device=tensors.device_of(device)))
         loop.train(run, runs / name.replace(" ", "-"))
         engine = learned.Engine(loop.weights(run))
         click.echo(f"| {name:20} | " + " | ".join(f"{one:.2f}" for one in scores(engine, truths)) + " |")

@@ -17,6 +17,7 @@ import tomlkit
 import torch
 
 from deepisp.data import crops, pictures
+from deepisp.develop import tensors
 from deepisp.develop.demosaic import arrays
 from deepisp.networks import zoo
 from deepisp.sensor import cfa as cfa_cell
@@ -64,7 +65,7 @@ def drawn(files: list[Path], most_mib: float | None, seed: int) -> list[Path]:
 def train(name: str, asked: settings.TrainSettings, files: list[Path], folder: Path, *, device: str,
           stop_at: int | None) -> None:  # fmt: skip
     """Run to the end, and leave weights in the run's folder."""
-    place = loop.device_of(device)
+    place = tensors.device_of(device)
     squares = crops.Crops.of((pictures.load(path) for path in files), asked.crop, device=place)
     run = loop.Run.begun(asked, squares)
 

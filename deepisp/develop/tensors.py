@@ -37,7 +37,7 @@ def render(plan: Plan, *, device: str, threads: int = 1) -> NDArray[Any]:
         NoDevice: torch does not find it.
     """
     with torch.no_grad():
-        light = _linear_light(plan, _found(device))
+        light = _linear_light(plan, device_of(device))
         top, left, height, width, size = plan.window
         if plan.needs_whole:
             light = torch.from_numpy(plan.shown(light.cpu().numpy(), threads=threads)).to(light.device)
@@ -72,12 +72,19 @@ def demosaiced(mosaic: Tensor, plan: Plan, *, first_row: int = 0, first_column: 
     return method(mosaic)
 
 
-def _found(device: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """A device by its name; auto is the first GPU, or the CPU where there is none.
+
+    Raises:
+        NoDevice: torch does not find it.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        found = torch.device(device)
+        found = torch.device(name)
         torch.empty(1, device=found)
     except (RuntimeError, AssertionError) as error:
-        raise NoDevice(f"no device {device!r} here; use --device cpu") from error
+        raise NoDevice(f"no device {name!r} here; use --device cpu") from error
     return found
 
 

@@ -147,22 +147,6 @@ def weights(run: Run) -> zoo.Weights:
     return zoo.Weights(asked.cfa, asked.width, asked.blocks, asked.biased, _most_noise(run), tensors)
 
 
-def device_of(asked: str) -> torch.device:
-    """The device of that name; auto is the first GPU, or the CPU where there is none.
-
-    Raises:
-        ValueError: there is none of that name.
-    """
-    if asked == "auto":
-        asked = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        found = torch.device(asked)
-        torch.empty(1, device=found)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"no device {asked!r} here; use --device cpu") from error
-    return found
-
-
 def _take_over(net: JDD, begin: zoo.Weights) -> None:
     """Weights of the same trunk; of another CFA all but the layers that see it."""
     mine = net.state_dict()

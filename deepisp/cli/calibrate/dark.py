@@ -63,10 +63,7 @@ def dark(
     except Exception as error:
         return outcome.gave_up(error, debug=debug)
     result = replace(result, first=place.told(result.first, maker=maker, model=model, iso=iso))
-    for note in result.notes:
-        say.warning("", note)
-    for doubt in doubts:
-        say.warning(output or "", doubt)
+    report.warn(("", result.notes), (output or "", doubts))
     wrote = "" if output is None else _write(output, result)
     report.tell(_table(result), _told(result, doubts), as_json=as_json, wrote=wrote)
     return outcome.DONE

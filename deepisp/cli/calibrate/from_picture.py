@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepisp.cli import options, outcome, say
+from deepisp.cli import options, outcome
 from deepisp.cli.calibrate import inputs, report
 from deepisp.cli.calibrate import output as place
 from deepisp.cli.calibrate.report import figure
@@ -51,9 +51,7 @@ def from_picture(
     except Exception as error:
         return outcome.gave_up(error, file, debug=debug)
     unlikely = measurement.doubts(image, found)
-    for name, lines in ((file, unlikely), (output or "", doubts)):
-        for line in lines:
-            say.warning(name, line)
+    report.warn((file, unlikely), (output or "", doubts))
     wrote = "" if output is None else _write(output, image, found)
     told = _told(image, found, (*unlikely, *doubts))
     report.tell(_table(image, found), told, as_json=as_json, wrote=wrote)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from deepisp.cli import say
@@ -26,6 +27,13 @@ def tell(text: str, told: dict[str, Any], *, as_json: bool, wrote: str = "") -> 
     if wrote:
         (say.note if as_json else say.data)(say.one_line(wrote))
     say.data(json.dumps(told, allow_nan=False) if as_json else text)
+
+
+def warn(*doubts: tuple[str | Path, Sequence[str]]) -> None:
+    """Say what is doubtful: of each file that is named, or of "" for none, some lines."""
+    for name, lines in doubts:
+        for line in lines:
+            say.warning(name, line)
 
 
 def table(colors: Sequence[str], rows: Sequence[Row]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deepisp.batch import ready
 from deepisp.cli import options, outcome, say
 from deepisp.train.settings import TrainSettings, load
 
@@ -44,14 +45,16 @@ def jdd(
     deepisp train jdd --data pictures/ -o runs/first --steps 20000   # after an interruption: goes on
     """
     settings = options.build(TrainSettings, given, load(config) if config else None)
+    ready.check_device(device)
     import torch
 
     from deepisp.data import crops, pictures
+    from deepisp.develop import tensors
     from deepisp.networks import zoo
     from deepisp.train import loop
 
     torch.set_num_threads(threads or torch.get_num_threads())
-    place = loop.device_of(device)
+    place = tensors.device_of(device)
     files = crops.files(data)
     drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
     say.note(f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP, on {place}")
