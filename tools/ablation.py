@@ -17,6 +17,8 @@ from deepisp.data import crops, pictures
 from deepisp.develop import tensors
 from deepisp.develop.demosaic import learned
 from deepisp.train import evaluate, loop
+from deepisp.train.jdd import Task
+from deepisp.train.run import Run
 from deepisp.train.settings import TrainSettings
 
 BASE = TrainSettings(width=48, blocks=3, rate=2e-3, physical=0.0, steps=4000)
@@ -59,9 +61,10 @@ def main(rows: tuple[str, ...], data: tuple[Path, ...], runs: Path, device: str)
     for name in rows or ROWS:
         asked = BASE.model_copy(update=ROWS[name])
         kept = (pictures.load(path) for path in files if path not in left_out)
-        run = loop.Run.begun(asked, crops.Crops.of(kept, asked.crop, device=tensors.device_of(device)))
+        squares = crops.Crops.of(kept, asked.crop, device=tensors.device_of(device))
+        run = Run.begun(asked, Task(asked, squares))
         loop.train(run, runs / name.replace(" ", "-"))
-        engine = learned.Engine(loop.weights(run))
+        engine = learned.Engine(run.weights())
         click.echo(f"| {name:20} | " + " | ".join(f"{one:.2f}" for one in scores(engine, truths)) + " |")
 
 

@@ -22,6 +22,8 @@ from deepisp.develop.demosaic import arrays
 from deepisp.networks import zoo
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.train import evaluate, loop, settings
+from deepisp.train.jdd import Task
+from deepisp.train.run import Run
 
 SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0)
 INDEX = zoo.FOLDER / "index.toml"
@@ -67,14 +69,14 @@ def train(name: str, asked: settings.TrainSettings, files: list[Path], folder: P
     """Run to the end, and leave weights in the run's folder."""
     place = tensors.device_of(device)
     squares = crops.Crops.of((pictures.load(path) for path in files), asked.crop, device=place)
-    run = loop.Run.begun(asked, squares)
+    run = Run.begun(asked, Task(asked, squares))
 
     def say(line: dict[str, float]) -> None:
         if line["step"] % 1000 == 0:
             click.echo(f"{name} {json.dumps(line)}", err=True)
 
     loop.train(run, folder, say=say, stop_at=stop_at)
-    zoo.save(folder / "weights.safetensors", loop.weights(run))
+    zoo.save(folder / "weights.safetensors", run.weights())
 
 
 def ship(

@@ -11,6 +11,9 @@ Source: J. Johnson et al., "Perceptual losses for real-time style transfer and s
 (feature reconstruction loss). Such a loss paints texture that was not measured; it is for display pictures, not data.
 """
 
+import importlib
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -47,6 +50,26 @@ class Perceptual:
             raise ValueError(f"{name} of the feature network is in training mode; call its eval() first")
         self.features, self.weights = features, tuple(weights)
         self.mean, self.std = mean, std
+
+    @classmethod
+    def named(cls, name: str) -> "Perceptual":
+        """A loss over a network of the caller's own code.
+
+        Args:
+            name: MODULE:NAME, which is a feature network, or a `Perceptual` with weights and means of its own. The
+                module is imported, from the current folder too: as good as running it.
+
+        Raises:
+            ValueError: there is no such thing.
+        """
+        module, _, attribute = name.partition(":")
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.insert(0, here)
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(f"no features {name!r}: {error}; write MODULE:NAME") from error
+        return found if isinstance(found, cls) else cls(found)
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """The weighted sum, over layers, of the mean squared difference.

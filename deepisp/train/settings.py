@@ -2,11 +2,13 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from deepisp.checked import Checked
+
+LossName = Literal["l1", "l2", "charbonnier", "gradients", "frequencies", "ssim", "ms-ssim", "ms-ssim+l1"]
 
 
 class TrainSettings(Checked, frozen=True, extra="forbid"):
@@ -30,7 +32,19 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     )
     sigma: float = Field(20.0, ge=0, le=100, description="largest noise of display-coded crops, of 255")
     clean: float = Field(0.25, ge=0, le=1, description="share of the display-coded crops without noise")
-    loss: str = Field("l1", description="what is made small, see losses.LOSSES")
+    loss: LossName = Field("l1", description="what is made small, see losses.py")
+    perceptual: float = Field(
+        0.0, ge=0, le=100, description="weight of a loss by a network for recognition, see features"
+    )
+    features: str | None = Field(
+        None, description="MODULE:NAME of that network, a callable in Python, see train/perceptual.py"
+    )
+    adversarial: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="weight of a loss by a discriminator that learns beside, 24 pixels a crop or more",
+    )
     rate: float = Field(1e-3, gt=0, le=1, description="largest learning rate of AdamW; it falls as a cosine")
     warmup: int = Field(200, ge=0, description="steps in which the rate rises")
     decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
@@ -42,6 +56,12 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     seed: int = Field(0, ge=0, description="of everything random")
     save_every: int = Field(1000, ge=1, description="steps between checkpoints")
     log_every: int = Field(100, ge=1, description="steps between lines of the log")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if bool(self.perceptual) != (self.features is not None):
+            raise ValueError("perceptual and features go together: give both or none")
+        return self
 
 
 def load(path: Path) -> TrainSettings:

@@ -1,8 +1,10 @@
 """Samples for training: the mosaic is the truth with the noise that the network is told."""
 
+import numpy as np
 import pytest
 import torch
 
+from deepisp.data.crops import Crops
 from deepisp.data.noises import Lines
 from deepisp.data.pairs import through
 from deepisp.sensor.cfa import XTRANS
@@ -19,8 +21,7 @@ def crops(count: int = 64, side: int = 24) -> torch.Tensor:
 
 
 def batch(**settings: object) -> jdd.Batch:
-    task = Task(TrainSettings(**settings))
-    return task.batch(crops().contiguous(), torch.Generator().manual_seed(6))
+    return jdd.simulated(crops().contiguous(), TrainSettings(**settings), torch.Generator().manual_seed(6))
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", XTRANS])
@@ -39,7 +40,7 @@ def test_sigma_is_the_noise(cfa: str, physical: float) -> None:
 
 def test_gray_is_gray_after_white_balance() -> None:
     gray = torch.full((8, 3, 24, 24), 120, dtype=torch.uint8)
-    made = Task(TrainSettings(physical=1.0)).batch(gray, torch.Generator().manual_seed(6))
+    made = jdd.simulated(gray, TrainSettings(physical=1.0), torch.Generator().manual_seed(6))
     spread = made.truth.amax(1) - made.truth.amin(1)
     assert float(spread.max()) < 0.02 * float(made.truth.mean())
 
@@ -57,9 +58,11 @@ def test_sigma_by_hand() -> None:
 
 
 def test_the_loss_by_hand() -> None:
-    task = Task(TrainSettings(loss="l1"))
+    asked = TrainSettings(loss="l1", crop=16)
+    task = Task(asked, Crops.of([np.zeros((16, 16, 3), np.uint8)], 16))
     truth = torch.zeros(2, 3, 4, 4)
-    made = jdd.Batch(truth[:, :1], truth[:, :1], truth, linear=1)
+    silent = Lines(torch.zeros(2, 3), torch.zeros(2, 3))
+    made = jdd.Batch(truth[:, :1], truth[:, :1], truth, linear=1, lines=silent)
     output = torch.stack((torch.full((3, 4, 4), 0.1), torch.full((3, 4, 4), 0.15)))
     linear = (0.15 + (0.4 - 0.1)) / 2  # coded: sqrt(0.16) - sqrt(0.01)
     assert float(task.loss(output, made)) == pytest.approx((0.1 + linear) / 2)

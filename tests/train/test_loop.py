@@ -10,12 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from deepisp.data.crops import Crops
 from deepisp.data.pairs import through
 from deepisp.networks.jdd import JDD
-from deepisp.train import checkpoint, loop, mining
+from deepisp.train import checkpoint, critic, loop, mining
+from deepisp.train.jdd import Task
+from deepisp.train.perceptual import Perceptual
+from deepisp.train.run import Run, rate
 from deepisp.train.settings import TrainSettings
+from deepisp.train.spread import Spread
 from tests.conftest import REPOSITORY
 
 SMALL = TrainSettings(
@@ -32,13 +37,11 @@ def smooth_pictures(count: int = 3) -> list[np.ndarray]:
     return list(np.clip(128 + 250 * blurred, 0, 255).astype(np.uint8))
 
 
-def run(settings: TrainSettings = SMALL) -> loop.Run:
-    torch.manual_seed(settings.seed)
-    net = JDD(settings.cfa, width=settings.width, blocks=settings.blocks)
-    return loop.Run(settings, Crops.of(smooth_pictures(), settings.crop), net)
+def run(settings: TrainSettings = SMALL) -> Run:
+    return Run.begun(settings, Task(settings, Crops.of(smooth_pictures(), settings.crop)))
 
 
-def weights(one: loop.Run) -> list[torch.Tensor]:
+def weights(one: Run) -> list[torch.Tensor]:
     return [*one.net.parameters(), *one.average.parameters()]
 
 
@@ -125,7 +128,8 @@ def test_no_number_stops_and_keeps_what_was(tmp_path: Path) -> None:
 def test_training_learns() -> None:
     """On the same noiseless crops the error falls: the loss of training itself swings with the noise drawn."""
     one = run(SMALL.model_copy(update={"steps": 150, "rate": 3e-3, "physical": 0.0, "mining_every": 0}))
-    truth = one.crops.at(torch.arange(len(one.crops))).float() / 255
+    squares = one.task.crops
+    truth = squares.at(torch.arange(len(squares))).float() / 255
     mosaic = through(truth, "RGGB")
 
     def error() -> float:
@@ -150,7 +154,7 @@ def test_the_average_is_of_the_weights() -> None:
 
 def test_the_rate_rises_and_falls() -> None:
     asked = SMALL.model_copy(update={"steps": 1000, "warmup": 10, "rate": 1.0})
-    rates = [loop.rate(asked, step) for step in range(1000)]
+    rates = [rate(asked, step) for step in range(1000)]
     assert rates[0] == pytest.approx(0.1, rel=0.01)
     assert max(rates) == pytest.approx(1.0, rel=0.01)
     assert rates[500] == pytest.approx(0.503)
@@ -166,3 +170,58 @@ def test_hard_squares_weigh_more() -> None:
     found = mining.weights(net, crops, "RGGB", power=0.5)
     assert (found[crops.squares[:, 0] == 1] > 2 * found[crops.squares[:, 0] == 0].max()).all()
     assert torch.allclose(mining.weights(net, crops, "RGGB", power=0.0), torch.ones(len(crops)))
+
+
+def test_adversarial_training_goes_on_to_the_bit(tmp_path: Path) -> None:
+    asked = SMALL.model_copy(update={"adversarial": 0.1, "crop": 24})
+    whole, first, second, plain = (
+        run(asked),
+        run(asked),
+        run(asked),
+        run(SMALL.model_copy(update={"crop": 24})),
+    )
+    for one, place, stop_at in (
+        (whole, "whole", None), (first, "parts", 4), (second, "parts", None), (plain, "plain", None)
+    ):  # fmt: skip
+        loop.train(one, tmp_path / place, stop_at=stop_at)
+    assert all(torch.equal(a, b) for a, b in zip(weights(whole), weights(second), strict=True))
+    assert not torch.equal(weights(whole)[0], weights(plain)[0])
+
+
+def test_a_critic_learns_to_tell_output_from_truth() -> None:
+    judge = critic.Critic(0, torch.device("cpu"))
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.rand(8, 3, 32, 32, generator=generator)
+    blurred = torch.nn.functional.avg_pool2d(truth, 3, 1, 1)
+    before = float(judge.loss(blurred, truth).detach())
+    for _ in range(30):
+        judge.learn(blurred, truth, spread=Spread())
+    assert float(judge.loss(blurred, truth).detach()) > before + 0.5  # the network has more to make small
+
+
+def test_a_perceptual_loss_is_added(tmp_path: Path) -> None:
+    asked = SMALL.model_copy(update={"perceptual": 2.0, "features": "somewhere:features"})
+    task = Task(
+        asked, Crops.of(smooth_pictures(), asked.crop), perceptual=Perceptual(lambda x: x.mean((2, 3)))
+    )
+    batch = task.batch(4, torch.Generator().manual_seed(1))
+    output = batch.truth + 0.1
+    output[:, :, ::2] -= 0.2  # errors of one sign and the other
+    y, x = task.shown(output, batch)
+    expected = 2 * (y.mean((2, 3)) - x.mean((2, 3))).square().mean()
+    without = Task(asked, task.crops).loss(output, batch)
+    assert float(task.loss(output, batch) - without) == pytest.approx(float(expected), rel=1e-3)
+
+
+def test_samples_and_figures_are_written(tmp_path: Path) -> None:
+    loop.train(run(), tmp_path)
+    with Image.open(tmp_path / "samples" / "00000009.png") as sheet:
+        assert sheet.size == (3 * 16, 8 * 16)
+        mosaic, output, truth = np.split(np.asarray(sheet).astype(float), 3, axis=1)
+    assert (mosaic.min(-1) == mosaic.max(-1)).all()
+    assert np.abs(output - truth).mean() < 0.5 * np.abs(128 - truth).mean()
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    board = events.EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    assert [one.step for one in board.Scalars("loss")] == [2, 4, 6, 8, 9]
+    assert [one.step for one in board.Images("samples")] == [3, 6, 9]

@@ -1,12 +1,14 @@
 """Losses against scikit-image, against sums by hand, and against finite differences."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
 from deepisp.train import losses
+from deepisp.train.settings import LossName
 
 
 @pytest.fixture
@@ -110,3 +112,7 @@ def test_the_mix_is_its_parts() -> None:
     output = target + 0.1
     expected = 0.84 * float(losses.multiscale_structure(output, target)) + 0.16 * 0.1
     assert float(losses.structure_mix(output, target)) == pytest.approx(expected)
+
+
+def test_every_name_is_a_loss() -> None:
+    assert set(get_args(LossName)) == set(losses.LOSSES)

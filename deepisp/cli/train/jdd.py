@@ -51,17 +51,25 @@ def jdd(
     from deepisp.data import crops, pictures
     from deepisp.develop import tensors
     from deepisp.networks import zoo
-    from deepisp.train import loop
+    from deepisp.train import loop, spread
+    from deepisp.train.jdd import Task
+    from deepisp.train.perceptual import Perceptual
+    from deepisp.train.run import Run
 
     torch.set_num_threads(threads or torch.get_num_threads())
-    place = tensors.device_of(device)
+    processes = spread.started(cpu=device == "cpu")
+    place = processes.device if isinstance(processes, spread.Processes) else tensors.device_of(device)
     files = crops.files(data)
     drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
-    say.note(f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP, on {place}")
-    run = loop.Run.begun(settings, drawn)
+    features = Perceptual.named(settings.features) if settings.features else None
+    run = Run.begun(settings, Task(settings, drawn, perceptual=features), processes)
+    if processes.rank:
+        loop.train(run, output)
+        return outcome.DONE
+    say.note(f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP, on {processes.count} x {place}")
     with _progress(settings.steps) as tell:
         loop.train(run, output, say=tell)
-    digest = zoo.save(output / _WEIGHTS, loop.weights(run))
+    digest = zoo.save(output / _WEIGHTS, run.weights())
     say.data(json.dumps({"weights": str(output / _WEIGHTS), "sha256": digest, "steps": run.step}))
     return outcome.DONE
 
