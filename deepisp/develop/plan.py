@@ -22,7 +22,7 @@ from deepisp.develop import (
 from deepisp.develop.demosaic import methods
 from deepisp.develop.levels import Levels
 from deepisp.develop.opcode_lists import Scales, Shading
-from deepisp.develop.settings import Settings
+from deepisp.develop.settings import MODELS, Settings
 from deepisp.networks import zoo
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
@@ -60,7 +60,7 @@ class Plan:
         white: linear Rec. 2020 light that the tone curve shows as white: where the sensor clips.
         crop: what the picture shows.
         pixel_aspect: width of a pixel over its height as displayed.
-        network: that demosaics and denoises; "" for a classical method.
+        network: name or file of the one that demosaics and denoises; "" for a classical method.
         noise: of each color's balanced signal before lens gains, as the network is told it; () without one.
         warnings: one line each.
     """
@@ -234,9 +234,12 @@ def _network(settings: Settings, cfa: str, device: str) -> str:
     """The network of these settings for a sensor; "" for none."""
     if settings.model == "none" or settings.demosaic != "auto" or settings.half or not cfa:
         return ""
+    kind = cfa_cell.kind(cfa)
+    if settings.model not in MODELS:
+        return settings.model if cfa_cell.kind(zoo.named(settings.model).cfa) == kind else ""
     by_device = ("fast",) if device == "cpu" else ("quality", "fast")
     sizes = by_device if settings.model == "auto" else (settings.model,)
-    names = (zoo.for_sensor(cfa_cell.kind(cfa), size) for size in sizes)
+    names = (zoo.for_sensor(kind, size) for size in sizes)
     return next(filter(None, names), "")
 
 
@@ -255,7 +258,7 @@ def _told(
         for one, gain in zip(source.noise, gains, strict=True)
     )
     doubts = [source.warning] if source.warning else []
-    most = zoo.shipped(network).noise_most
+    most = zoo.named(network).noise_most
     found = max(math.sqrt(one.shot * noise_source.MID_GRAY + one.read) for one in told)
     if found > most:
         doubts.append(f"noise of {found:.2g} at mid-gray; the network was trained on no more than {most:.2g}")
@@ -269,7 +272,7 @@ def _unheeded(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:
     chosen = methods.choose(settings.demosaic, kind)
     if settings.demosaic not in ("auto", chosen) and chosen != "none" and not settings.half:
         lines.append(f"a {kind} sensor has no {settings.demosaic} demosaicing; {chosen} in its place")
-    if settings.model in ("fast", "quality") and not network:
+    if settings.model not in ("auto", "none") and not network:
         why = (
             f"no {settings.model} network"
             if settings.demosaic == "auto" and not settings.half

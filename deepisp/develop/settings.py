@@ -25,6 +25,7 @@ _FILES = {
     "shading": ("shading_map", "deepisp calibrate flat"),
     "noise": ("noise_profile", "deepisp calibrate"),
 }
+MODELS = ("auto", "fast", "quality", "none")  # else a file of weights
 
 
 class Settings(Checked, frozen=True, extra="forbid"):
@@ -43,8 +44,10 @@ class Settings(Checked, frozen=True, extra="forbid"):
     demosaic: Literal["auto", "menon", "malvar", "bilinear"] = Field(
         "auto", description="how colors are filled in; other than auto, without a network and its denoising"
     )
-    model: Literal["auto", "fast", "quality", "none"] = Field(
-        "auto", description="network for demosaicing and denoising; none: classical demosaicing, no denoising"
+    model: str = Field(
+        "auto",
+        description="network for demosaicing and denoising: auto, fast, quality, or a file of weights; none: classical "
+        "demosaicing, no denoising",
     )
     strength: float = Field(1.0, ge=0, le=1, description="share of the noise that is taken out")
     noise: str | None = Field(None, description="profile of the camera's noise, made by `deepisp calibrate`")
@@ -77,7 +80,7 @@ class Settings(Checked, frozen=True, extra="forbid"):
             return ",".join(f"{float(one):.12g}" for one in numbers)
         return value
 
-    @field_validator("shading", "noise", mode="before")
+    @field_validator("shading", "noise", "model", mode="before")
     @classmethod
     def _text_too(cls, value: Any) -> Any:
         return str(value) if isinstance(value, Path) else value
@@ -99,6 +102,8 @@ class Settings(Checked, frozen=True, extra="forbid"):
                 raise Wrong((Fault(name, words),)) from error
             except ValueError as error:
                 raise Wrong((Fault(name, str(error)),)) from error
+        if self.model not in MODELS:
+            self._files["model"] = _digest_of_weights(self.model)
 
     @property
     def shading_map(self) -> "Shading | None":
@@ -125,3 +130,17 @@ class Settings(Checked, frozen=True, extra="forbid"):
         }
         known |= {name: data.decode() for name, data in self._files.items()}
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
+
+
+def _digest_of_weights(path: str) -> bytes:
+    """What tells a file of weights from others."""
+    from deepisp.networks import zoo
+
+    try:
+        zoo.load(Path(path))
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest().encode()
+    except OSError as error:
+        words = f"must be {', '.join(MODELS)} or a file of weights; {path}: {error.strerror}"
+        raise Wrong((Fault("model", words),)) from error
+    except ValueError as error:
+        raise Wrong((Fault("model", str(error)),)) from error
