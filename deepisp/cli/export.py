@@ -30,7 +30,7 @@ def export(*, model: str, output: Path, debug: bool) -> int:
     if write is None:
         known = " or ".join(exporting.FORMATS)
         raise ValueError(f"a network is exported to {known}, got {output}; name the output so")
-    weights = zoo.named(model)
+    weights = zoo.own(zoo.named(model), model)
     refuse_inputs(output, [_source(model)])
     ready.prepare_folders([output.parent])
     try:

@@ -137,7 +137,7 @@ def _digest_of_weights(path: str) -> bytes:
     from deepisp.networks import zoo
 
     try:
-        zoo.load(Path(path))
+        zoo.own(zoo.load(Path(path)), path)
         return hashlib.sha256(Path(path).read_bytes()).hexdigest().encode()
     except OSError as error:
         words = f"must be {', '.join(MODELS)} or a file of weights; {path}: {error.strerror}"

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from deepisp.networks import zoo
 from deepisp.networks.autoencoder import Autoencoder
 from deepisp.networks.dncnn import DnCNN
 from deepisp.networks.gharbi import Gharbi
@@ -55,6 +56,24 @@ def build(name: str, cfa: str = "RGGB", **settings: int) -> nn.Module:
     if unknown := settings.keys() - set(known):
         raise ValueError(f"{name} has no setting {', '.join(sorted(unknown))}; known: {', '.join(known)}")
     return NETWORKS[name](cfa, **settings)
+
+
+def of(weights: zoo.Weights) -> nn.Module:
+    """The trained network of these weights, of any kind, ready to run, without gradients.
+
+    Raises:
+        ValueError: the weights do not fit the network that they name.
+    """
+    if weights.network == "jdd":
+        return JDD.of(weights)
+    net = build(weights.network, weights.cfa)
+    try:
+        net.load_state_dict({name: torch.from_numpy(one) for name, one in weights.tensors.items()})
+    except RuntimeError as error:
+        raise ValueError(
+            f"weights of no {weights.network} network: {' '.join(str(error).split())}"
+        ) from error
+    return net.eval().requires_grad_(False)
 
 
 def cost(net: nn.Module) -> Cost:

@@ -42,7 +42,8 @@ class Weights(NamedTuple):
         blocks: residual blocks.
         has_bias: whether layers have biases.
         noise_most: the largest deviation of noise that it was trained on, of a balanced signal at mid-gray.
-        tensors: float32, by the names in networks/jdd.py.
+        tensors: float32, by the names in its file.
+        network: which one, by the names of networks/family.py; others than jdd come in one size, and serve comparison.
     """
 
     cfa: str
@@ -51,6 +52,7 @@ class Weights(NamedTuple):
     has_bias: bool
     noise_most: float
     tensors: dict[str, NDArray[np.float32]]
+    network: str = "jdd"
 
     @property
     def halo(self) -> int:
@@ -154,11 +156,26 @@ def shapes(cfa: str, width: int, blocks: int, *, has_bias: bool) -> dict[str, tu
     return found
 
 
+def own(weights: Weights, name: object) -> Weights:
+    """The same weights, if they are of deepisp's own network, which alone `develop` runs.
+
+    Raises:
+        ValueError: they are of a published one.
+    """
+    if weights.network != "jdd":
+        raise ValueError(
+            f"{name}: a {weights.network} network, which is there for comparison: deepisp evaluate jdd runs it"
+        )
+    return weights
+
+
 def _check(weights: Weights, path: Path) -> None:
+    if not all(np.isfinite(array).all() for array in weights.tensors.values()):
+        raise ValueError(f"{path}: weights that are no numbers")
+    if weights.network != "jdd":
+        return  # torch compares names and shapes when it takes them
     expected = shapes(weights.cfa, weights.width, weights.blocks, has_bias=weights.has_bias)
     found = {name: array.shape for name, array in weights.tensors.items()}
     if found != expected:
         wrong = sorted(name for name in found | expected if found.get(name) != expected.get(name))
         raise ValueError(f"{path}: wrong tensors: {', '.join(wrong[:3])}")
-    if not all(np.isfinite(array).all() for array in weights.tensors.values()):
-        raise ValueError(f"{path}: weights that are no numbers")

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp.develop.demosaic import arrays, methods
+from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.networks import zoo
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor.noise import Noise
@@ -35,11 +36,38 @@ def named(name: str, cfa: str = "RGGB", *, threads: int = 1) -> Contender:
     if method in classical and (not after or after in denoisers.DENOISERS):
         return _classical(method, after, cfa)
     try:
-        zoo.named(name)
+        weights = zoo.named(name)
     except ValueError as error:
         known = ", ".join((*classical, *(f"menon+{one}" for one in denoisers.DENOISERS)))
         raise ValueError(f"{error}; classical methods: {known}") from error
+    if weights.network != "jdd":
+        return _published(weights, cfa)
     return lambda mosaic, noise: arrays.demosaic(mosaic, cfa=cfa, noise=noise, method=name, threads=threads)
+
+
+def _published(weights: zoo.Weights, cfa: str) -> Contender:
+    """A network that is there for comparison, in torch, over the whole picture at once."""
+    import torch
+
+    from deepisp.networks import family
+
+    if weights.cfa != cfa:
+        raise ValueError(
+            f"this {weights.network} network is of mosaics {weights.cfa}, not {cfa}; give --cfa {weights.cfa}"
+        )
+    net = family.of(weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs
+    n, unit = cfa_cell.side(cfa), int(getattr(net, "unit", 2))
+
+    def contender(mosaic: NDArray[np.float32], noise: Any) -> NDArray[np.float32]:
+        rows, columns = (padding_indices(0, -(-side // unit) * unit, side, n) for side in mosaic.shape)
+        padded = mosaic[np.ix_(rows, columns)]
+        told = arrays.deviation(padded, noise, cfa)
+        with torch.inference_mode():
+            rgb = net(*(torch.from_numpy(one)[None, None] for one in (padded, told)))[0]
+        height, width = mosaic.shape
+        return np.ascontiguousarray(rgb[:, :height, :width].movedim(0, -1).numpy())
+
+    return contender
 
 
 def _classical(method: str, after: str, cfa: str) -> Contender:

@@ -14,8 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from deepisp.networks import zoo
-from deepisp.networks.jdd import JDD
+from deepisp.networks import family, zoo
 from deepisp.train import checkpoint
 from deepisp.train.critic import Critic
 from deepisp.train.settings import TrainSettings
@@ -97,9 +96,9 @@ class Run:
 
     settings: TrainSettings
     task: Task
-    net: JDD
+    net: nn.Module
     spread: Spread = field(default_factory=Spread)
-    average: JDD = field(init=False)
+    average: nn.Module = field(init=False)
     step: int = 0
 
     def __post_init__(self) -> None:
@@ -125,7 +124,8 @@ class Run:
             ValueError: those weights are of another network.
         """
         torch.manual_seed(settings.seed)
-        net = JDD(settings.cfa, width=settings.width, blocks=settings.blocks, has_bias=settings.biased)
+        sizes = {"width": settings.width, "blocks": settings.blocks, "has_bias": settings.biased}
+        net = family.build(settings.network, settings.cfa, **(sizes if settings.network == "jdd" else {}))
         if settings.start is not None:
             _take_over(net, zoo.named(settings.start))
         return cls(settings, task, net, spread or Spread())
@@ -200,9 +200,8 @@ class Run:
         """What a run gives: the running mean of its network, and the noise that it has seen."""
         asked = self.settings
         tensors = {name: one.detach().cpu().numpy() for name, one in self.average.state_dict().items()}
-        return zoo.Weights(
-            asked.cfa, asked.width, asked.blocks, asked.biased, self.task.noise_most(), tensors
-        )
+        sizes = (asked.width, asked.blocks, asked.biased) if asked.network == "jdd" else (0, 0, False)
+        return zoo.Weights(asked.cfa, *sizes, self.task.noise_most(), tensors, asked.network)
 
     def _follow(self) -> None:
         """The running mean: a plain one, while there is less to average."""
@@ -223,13 +222,14 @@ def rate(settings: TrainSettings, step: int) -> float:
     return settings.rate * rising * (falling + _LAST_RATE)
 
 
-def _take_over(net: JDD, begin: zoo.Weights) -> None:
-    """Weights of the same trunk; of another CFA all but the layers that see it."""
+def _take_over(net: nn.Module, begin: zoo.Weights) -> None:
+    """Weights of the same layers; of another CFA all but those that see it."""
     mine = net.state_dict()
     theirs = {name: torch.from_numpy(one) for name, one in begin.tensors.items()}
     fits = {name: one for name, one in theirs.items() if name in mine and mine[name].shape == one.shape}
-    if not any(name.startswith("blocks") for name in fits):
+    if 2 * len(fits) < len(mine):
+        size = f", {begin.width} wide and {begin.blocks} blocks deep" if begin.network == "jdd" else ""
         raise ValueError(
-            f"the weights to start from are {begin.width} wide and {begin.blocks} blocks deep; take the same here"
+            f"the weights to start from are a {begin.network} network's{size}; take the same here"
         )
     net.load_state_dict(mine | fits)

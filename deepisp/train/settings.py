@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from deepisp.checked import Checked
 
+NetworkName = Literal["jdd", "gharbi", "dncnn", "autoencoder", "srresnet", "kpn"]
 LossName = Literal["l1", "l2", "charbonnier", "gradients", "frequencies", "ssim", "ms-ssim", "ms-ssim+l1"]
 
 
@@ -15,9 +16,12 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     """A run of joint demosaicing and denoising. A wrong value raises a ValueError of one line."""
 
     cfa: str = Field("RGGB", description="cell of R, G and B at the top left of every crop")
-    width: int = Field(48, ge=4, le=512, description="channels of each layer")
-    blocks: int = Field(4, ge=1, le=64, description="residual blocks of two layers")
-    biased: bool = Field(False, description="layers with biases")
+    network: NetworkName = Field(
+        "jdd", description="deepisp's own, or a published one for comparison, of its published size"
+    )
+    width: int = Field(48, ge=4, le=512, description="channels of each layer of jdd")
+    blocks: int = Field(4, ge=1, le=64, description="residual blocks of two layers, of jdd")
+    biased: bool = Field(False, description="layers of jdd with biases")
     start: str | None = Field(
         None, description="weights to begin from: a file, or the name of a shipped network"
     )

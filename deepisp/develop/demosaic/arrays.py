@@ -46,8 +46,8 @@ def demosaic(
     if network is None and (method == "auto" or method in methods.METHODS[kind]):
         return _classical(values, cfa, method)
     engine = learned.shipped(network or method, threads)
-    deviation = np.zeros_like(values) if noise is None else _deviation(values, noise, cfa)
-    return learned.whole(engine, values, deviation, cfa).transpose(1, 2, 0)
+    sigma = np.zeros_like(values) if noise is None else deviation(values, noise, cfa)
+    return learned.whole(engine, values, sigma, cfa).transpose(1, 2, 0)
 
 
 def _classical(values: NDArray[np.float32], cfa: str, method: str) -> NDArray[np.float32]:
@@ -59,9 +59,10 @@ def _classical(values: NDArray[np.float32], cfa: str, method: str) -> NDArray[np
     return np.ascontiguousarray(out.transpose(1, 2, 0))
 
 
-def _deviation(
+def deviation(
     values: NDArray[np.float32], noise: Noise | Sequence[Noise] | float, cfa: str
 ) -> NDArray[np.float32]:
+    """Of the noise at each photosite of a mosaic (H, W), by its own signal: what a network is told."""
     if isinstance(noise, Noise):
         return np.asarray(np.sqrt(noise.variance(values)), np.float32)
     if np.ndim(noise) == 0:

@@ -1,6 +1,7 @@
 """`deepisp train jdd`: weights come out of pictures, a second call goes on, and what is wrong is one line."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
