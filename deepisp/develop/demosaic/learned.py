@@ -167,7 +167,7 @@ def shipped(name: str, threads: int = 1) -> Engine:
 
 @lru_cache(maxsize=4)
 def _shipped(name: str, threads: int) -> Engine:
-    return Engine(zoo.named(name), threads=threads)
+    return Engine(zoo.own(zoo.named(name), name), threads=threads)
 
 
 def whole(engine: Engine, mosaic: Plane, sigma: Plane, cfa: str, *, tile: int = TILE) -> Plane:
