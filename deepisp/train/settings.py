@@ -36,6 +36,9 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     )
     sigma: float = Field(20.0, ge=0, le=100, description="largest noise of display-coded crops, of 255")
     clean: float = Field(0.25, ge=0, le=1, description="share of the display-coded crops without noise")
+    noisy: float = Field(
+        0.0, ge=0, le=1, description="share of the samples that are pairs of noisy frames, see noise2noise.py"
+    )
     loss: LossName = Field("l1", description="what is made small, see losses.py")
     perceptual: float = Field(
         0.0, ge=0, le=100, description="weight of a loss by a network for recognition, see features"

@@ -20,6 +20,8 @@ _WEIGHTS = "weights.safetensors"
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
 @click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True),
               help="a picture or a folder of them; more than once for many")  # fmt: skip
+@click.option("--bursts", "places", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="a folder of raw files of one still scene, or of such folders; with --noisy")  # fmt: skip
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False),
               help="folder of the run: checkpoints, log, weights")  # fmt: skip
 @click.option("--config", type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -31,6 +33,7 @@ _WEIGHTS = "weights.safetensors"
 def jdd(
     *,
     data: tuple[Path, ...],
+    places: tuple[Path, ...],
     output: Path,
     config: Path | None,
     device: str,
@@ -45,13 +48,15 @@ def jdd(
     deepisp train jdd --data pictures/ -o runs/first --steps 20000   # after an interruption: goes on
     """
     settings = options.build(TrainSettings, given, load(config) if config else None)
+    if bool(places) != bool(settings.noisy):
+        raise click.UsageError("--bursts and --noisy go together: give both or none")
     ready.check_device(device)
     import torch
 
-    from deepisp.data import crops, pictures
+    from deepisp.data import bursts, crops, pictures
     from deepisp.develop import tensors
     from deepisp.networks import zoo
-    from deepisp.train import loop, spread
+    from deepisp.train import loop, noise2noise, spread
     from deepisp.train.jdd import Task
     from deepisp.train.perceptual import Perceptual
     from deepisp.train.run import Run
@@ -62,11 +67,19 @@ def jdd(
     files = crops.files(data)
     drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
     features = Perceptual.named(settings.features) if settings.features else None
-    run = Run.begun(settings, Task(settings, drawn, perceptual=features), processes)
+    task = Task(settings, drawn, perceptual=features)
+    frames = None
+    if places:
+        found = (bursts.load(folder) for folder in bursts.folders(places))
+        frames = bursts.Bursts.of(found, settings.crop, settings.cfa, device=place)
+    run = Run.begun(settings, noise2noise.Task(task, frames) if frames else task, processes)
     if processes.rank:
         loop.train(run, output)
         return outcome.DONE
-    say.note(f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP, on {processes.count} x {place}")
+    shots = f"{len(frames)} bursts, " if frames else ""
+    say.note(
+        f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP, {shots}on {processes.count} x {place}"
+    )
     with _progress(settings.steps) as tell:
         loop.train(run, output, say=tell)
     digest = zoo.save(output / _WEIGHTS, run.weights())

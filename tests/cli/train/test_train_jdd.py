@@ -10,7 +10,10 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
+from deepisp.cli.demo import simulate
 from deepisp.networks import zoo
+from deepisp.picture.dng import write_dng
+from tests.conftest import save_dng
 
 Call = Callable[..., Result]
 SMALL = [
@@ -87,6 +90,10 @@ def test_a_file_of_settings_and_options_on_top(deepisp: Call, pictures: Path, tm
         (["--start", "nothing"], 2, "no network and no file 'nothing'"),
         (["--loss", "l3"], 2, "l1"),
         (["--perceptual", "1"], 2, "features"),
+        (["--noisy", "0.5"], 2, "--bursts and --noisy go together"),
+        (["--bursts", "."], 2, "--bursts and --noisy go together"),
+        (["--noisy", "1.5", "--bursts", "."], 2, "--noisy"),
+        (["--noisy", "0.5", "--bursts", "nowhere"], 2, "nowhere"),
         (["--perceptual", "1", "--features", "nothing:here"], 2, "MODULE:NAME"),
     ],
 )
@@ -112,6 +119,33 @@ def test_features_come_from_code_in_the_current_folder(
     done = deepisp(*words, "--perceptual", "0.5", "--features", "own_features:edges")
     assert done.exit_code == 0, done.stderr
     assert (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_bursts_of_raw_files_are_learned_from(deepisp: Call, pictures: Path, tmp_path: Path) -> None:
+    photograph = np.random.default_rng(1).integers(0, 256, (32, 40, 3), np.uint8)
+    for scene in ("a", "b"):
+        folder = tmp_path / "scenes" / scene
+        folder.mkdir(parents=True)
+        for seed in range(2):
+            write_dng(simulate(photograph, seed=seed), folder / f"{seed}.dng")
+    words = ["train", "jdd", "--data", str(pictures), *SMALL, "--steps", "2", "--save-every", "1"]
+    noisy = ["--bursts", str(tmp_path / "scenes"), "--noisy", "0.5"]
+    done = deepisp(*words, *noisy, "-o", str(tmp_path / "run"))
+    assert done.exit_code == 0, done.stderr
+    assert "2 bursts" in done.stderr
+    clean = deepisp(*words, "-o", str(tmp_path / "clean"))
+    assert json.loads(done.stdout)["sha256"] != json.loads(clean.stdout)["sha256"]
+
+
+def test_a_folder_that_is_no_burst_is_said(deepisp: Call, pictures: Path, tmp_path: Path) -> None:
+    words = ["train", "jdd", "--data", str(pictures), *SMALL, "-o", str(tmp_path / "run"), "--noisy", "0.5"]
+    done = deepisp(*words, "--bursts", str(pictures))
+    assert done.exit_code == 2
+    assert "no raw files in" in done.stderr
+    save_dng(pictures / "single.dng")
+    done = deepisp(*words, "--bursts", str(pictures))
+    assert done.exit_code == 2
+    assert "1 raw file; noise is told from light by two" in done.stderr
 
 
 def test_a_folder_without_pictures_is_said(deepisp: Call, tmp_path: Path) -> None:
