@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 
 from deepisp import spaces
 from deepisp.develop import highlights, kernels, output, samples, tone
-from deepisp.develop.demosaic import learned, methods
+from deepisp.develop.demosaic import methods
+from deepisp.develop.demosaic.color_shift import ColorShift
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan
 from deepisp.develop.shading import GainGrid
 from deepisp.sensor import cfa as cfa_cell
 
 Planes = NDArray[np.float32]
-
-# Of white, in a square of 64 photosites: ten times what networks are held to in the mean (tools/bench_demosaic.py).
-_COLOR_SHIFT = 0.02
 
 
 def render(
@@ -41,10 +39,8 @@ def render(
     with ThreadPoolExecutor(threads) as pool:
         source = _Linear(plan) if not plan.cfa else _Mosaic(plan, threads)
         pixels = _develop(plan, source, pool, threads)
-    if isinstance(source, _Mosaic) and source.color_shift > _COLOR_SHIFT:
-        warn(
-            f"the network shifted a color by {source.color_shift:.1%} of white somewhere; --model none does not"
-        )
+    if isinstance(source, _Mosaic):
+        source.color_shift.tell(warn)
     return pixels
 
 
@@ -90,14 +86,14 @@ class _Mosaic:
     def __init__(self, plan: Plan, threads: int) -> None:
         self.plan = plan
         if plan.network:
-            self.method = methods.network(plan.network, plan.cfa, threads=threads)
+            strength = plan.settings.strength
+            self.method = methods.network(plan.network, plan.cfa, strength=strength, threads=threads)
         else:
             self.method = methods.cpu(plan.cfa, plan.settings.demosaic, half=plan.settings.half)
         self.height, self.width = plan.values.shape[:2]
         self.channels = len(plan.gains)
         self._lines = np.array(plan.noise, np.float32).reshape(-1, 2)
-        self.color_shift = 0.0  # the largest so far
-        self._lock = threading.Lock()
+        self.color_shift = ColorShift()
         self._scratch = threading.local()
         pattern, (black, scale) = plan.pattern, plan.levels
         n = len(pattern)
@@ -123,9 +119,7 @@ class _Mosaic:
         else:
             self.method.denoise(padded, sigma, out[: self.channels])
             halo = self.method.halo
-            shift = learned.color_shift(padded[halo:-halo, halo:-halo], out[: self.channels], self.plan.cfa)
-            with self._lock:
-                self.color_shift = max(self.color_shift, shift)
+            self.color_shift.look(start, self.plan.cfa, padded[halo:-halo, halo:-halo], out[: self.channels])
         if self.plan.blend_ceiling is not None:
             _blend(out[: self.channels], self.plan.blend_ceiling)
         return out

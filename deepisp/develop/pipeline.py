@@ -74,5 +74,5 @@ def develop(
     else:
         from deepisp.develop import tensors
 
-        pixels = tensors.render(solved, device=device, threads=threads)
+        pixels = tensors.render(solved, device=device, threads=threads, warn=warn)
     return np.ascontiguousarray(frame.orient(pixels, raw.orientation))

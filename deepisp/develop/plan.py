@@ -252,11 +252,7 @@ def _told(
     source = noise_source.known(raw, settings.noise_profile)
     if source is None:
         return (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",)
-    # A share of the deviation is its square of the variance.
-    told = tuple(
-        Noise(one.shot * settings.strength**2, one.read * settings.strength**2).amplified(float(gain))
-        for one, gain in zip(source.noise, gains, strict=True)
-    )
+    told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
     doubts = [source.warning] if source.warning else []
     most = zoo.named(network).noise_most
     found = max(math.sqrt(one.shot * noise_source.MID_GRAY + one.read) for one in told)

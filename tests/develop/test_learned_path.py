@@ -4,11 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import deepisp
-from deepisp.develop import bands, plan, tensors
+from deepisp.develop import bands, device_memory, plan, tensors
+from deepisp.develop.demosaic.color_shift import ColorShift
 from deepisp.develop.settings import Settings
 from deepisp.networks import zoo
+from deepisp.networks.jdd import JDD
+from deepisp.raw.image import Area
 from deepisp.sensor.cfa import BAYER, XTRANS
 from deepisp.sensor.noise import Noise
 from tests.develop.test_pipeline import gain_maps, linear_frame, random_light, sensor_frame
@@ -58,19 +62,22 @@ def test_threads_and_bands_do_not_show():
     assert np.array_equal(deepisp.develop(frame, threads=1), deepisp.develop(frame, threads=2))
 
 
-def test_the_noise_is_balanced_and_scaled():
+def test_the_noise_is_balanced():
     frame, _ = noisy_frame()
-    told = plan.solve(frame, Settings(strength=0.5)).noise
-    assert np.allclose(
-        told,
-        [(n.shot / neutral / 4, n.read / neutral**2 / 4) for n, neutral in zip(NOISE, NEUTRAL, strict=True)],
+    told = plan.solve(frame, Settings()).noise
+    expected = [(n.shot / neutral, n.read / neutral**2) for n, neutral in zip(NOISE, NEUTRAL, strict=True)]
+    assert np.allclose(told, expected)
+
+
+@pytest.mark.parametrize("path", [bands.render, lambda solved: tensors.render(solved, device="cpu")])
+def test_strength_is_the_share_of_the_noise_that_is_taken_out(path):
+    frame, truth = noisy_frame(height=100, width=90)
+    noisy, part, clean = (path(plan.solve(frame, Settings(strength=s, **LINEAR))) for s in (0.0, 0.3, 1.0))
+    assert np.allclose(part, 0.7 * noisy + 0.3 * clean, atol=1e-5)
+    assert error(part, truth) == pytest.approx(
+        0.7 * error(noisy, truth) + 0.3 * error(clean, truth), rel=0.05
     )
-
-
-def test_strength_0_leaves_more_noise_than_1():
-    frame, truth = noisy_frame()
-    errors = [error(deepisp.develop(frame, strength=one, **LINEAR), truth) for one in (0.0, 0.5, 1.0)]
-    assert errors[0] > errors[1] > errors[2]
+    assert error(clean, truth) < 0.3 * error(noisy, truth)
 
 
 def test_lens_gains_raise_the_noise_with_the_light(monkeypatch):
@@ -168,3 +175,52 @@ def test_a_network_that_shifts_colors_is_said(monkeypatch):
     lines.clear()
     deepisp.develop(noisy_frame()[0], warn=lines.append)
     assert lines == []
+
+
+def watched(monkeypatch):
+    """The figures that pictures are watched by, one each."""
+    figures, kept = [], ColorShift.largest
+    monkeypatch.setattr(ColorShift, "largest", lambda self: (figures.append(kept(self)), figures[-1])[1])
+    return figures
+
+
+def own_network(path, cfa, **scaled):
+    """A random network of a cell, in a file, some of its tensors scaled."""
+    torch.manual_seed(1)
+    net = JDD(cfa, width=8, blocks=1)
+    tensors = {name: one.detach().numpy() for name, one in net.state_dict().items()}
+    for name, factor in scaled.items():
+        tensors[f"{name}.weight"] = tensors[f"{name}.weight"] * factor
+    zoo.save(path, zoo.Weights(cfa, 8, 1, False, 0.1, tensors))
+    return str(path)
+
+
+@pytest.mark.parametrize("cfa", ["GRBG", XTRANS, "RRGGRRGGGGBBGGBB"])
+@pytest.mark.parametrize("rows", [48, 1536])
+def test_both_paths_are_watched_by_the_same_figure(cfa, rows, monkeypatch, tmp_path):
+    from deepisp.develop.demosaic import learned
+
+    monkeypatch.setattr(
+        learned, "_shipped", lambda name, threads: learned.Engine(zoo.named(name), precision="fp32")
+    )
+    monkeypatch.setattr(device_memory, "MOST", rows)
+    frame, _ = noisy_frame(cfa, 470, 150, default_crop=Area(31, 7, 420, 130))
+    name = "fast" if cfa in BAYER else own_network(tmp_path / "own.safetensors", cfa, base=1.1)
+    balanced = tuple(one.amplified(1 / n) for one, n in zip(NOISE, NEUTRAL, strict=True))
+    solved = replace(plan.solve(frame, Settings(**LINEAR)), network=name, noise=balanced)
+    figures = watched(monkeypatch)
+    bands.render(solved)
+    tensors.render(solved, device="cpu")
+    assert figures[0] > 1e-4
+    assert figures[1] == pytest.approx(figures[0], abs=1e-5)
+
+
+def test_spoiled_weights_are_said_on_the_torch_path(tmp_path, device):
+    frame, _ = noisy_frame()
+    lines = {}
+    for factor in (1.0, 1.2):
+        path = own_network(tmp_path / f"{factor}.safetensors", "RGGB", base=factor, tail=0)
+        solved = replace(plan.solve(frame, Settings()), network=path)
+        tensors.render(solved, device=device, warn=lines.setdefault(factor, []).append)
+    assert lines[1.0] == []
+    assert [line for line in lines[1.2] if "shifted a color by" in line] == lines[1.2] != []

@@ -26,7 +26,7 @@ def margin(net: JDD) -> int:
     return net.halo + 2 * learned.cells(net.cfa)
 
 
-def demosaic(net: JDD, mosaic: Tensor, sigma: Tensor, cfa: str) -> Tensor:
+def demosaic(net: JDD, mosaic: Tensor, sigma: Tensor, cfa: str, *, strength: float = 1.0) -> Tensor:
     """RGB (3, H, W) of a mosaic with a margin.
 
     Args:
@@ -34,6 +34,7 @@ def demosaic(net: JDD, mosaic: Tensor, sigma: Tensor, cfa: str) -> Tensor:
         mosaic: (H + 2 margin, W + 2 margin) balanced signal.
         sigma: deviation of its noise, the same shape.
         cfa: the cell behind the margin: any phase of the network's.
+        strength: share of the noise that is taken out, see `learned.blend`.
 
     Raises:
         ValueError: the network is for other sensors.
@@ -47,6 +48,9 @@ def demosaic(net: JDD, mosaic: Tensor, sigma: Tensor, cfa: str) -> Tensor:
     )
     at = slice(room + row, room + row + rows), slice(room + column, room + column + columns)
     device = mosaic.device.type
+    given, told = mosaic[at][None, None], sigma[at][None, None]
     with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):
-        made: Tensor = net(mosaic[at][None, None], sigma[at][None, None])[0]
+        made: Tensor = net(given, told if strength else torch.zeros_like(told))[0]
+        if 0 < strength < 1:
+            made = learned.blend(made, net(given, torch.zeros_like(told))[0], strength)
     return made[:, -row : -row + height, -column : -column + width]

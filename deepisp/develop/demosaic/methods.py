@@ -69,12 +69,13 @@ def cpu(cfa: str, asked: str, *, half: bool) -> Method:
     return _periodic(name, cfa)
 
 
-def network(name: str, cfa: str, *, threads: int = 1) -> Method:
-    """The method of a shipped network, on the CPU.
+def network(name: str, cfa: str, *, strength: float = 1.0, threads: int = 1) -> Method:
+    """The method of a network, on the CPU.
 
     Args:
-        name: of networks/zoo.py.
+        name: of networks/zoo.py, or a file of weights.
         cfa: any phase of the cell that it was trained on.
+        strength: share of the noise that is taken out, see `learned.blend`.
         threads: callers at a time.
     """
     from deepisp.develop.demosaic import learned
@@ -82,7 +83,11 @@ def network(name: str, cfa: str, *, threads: int = 1) -> Method:
     engine = learned.shipped(name, threads)
 
     def denoise(padded: Plane, sigma: Plane, out: Plane) -> None:
-        learned.fill(engine, cfa, padded, sigma, out)
+        learned.fill(engine, cfa, padded, sigma * np.float32(strength > 0), out)
+        if 0 < strength < 1:
+            noisy = np.empty_like(out)
+            learned.fill(engine, cfa, padded, np.zeros_like(padded), noisy)
+            out[:] = learned.blend(out, noisy, strength)
 
     def fill(padded: Plane, out: Plane) -> None:
         denoise(padded, np.zeros_like(padded), out)

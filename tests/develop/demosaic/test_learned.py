@@ -111,18 +111,6 @@ def test_twice_the_light_is_twice_the_picture():
     assert np.allclose(engine(4 * mosaic, 4 * sigma), 4 * engine(mosaic, sigma), atol=1e-5)
 
 
-@pytest.mark.parametrize("cfa", ["GRBG", XTRANS, QUAD])
-def test_color_shift_is_the_worst_local_mean(cfa):
-    mosaic, _ = noisy(150, 200)
-    out = np.stack([mosaic] * 3)
-    assert learned.color_shift(mosaic, out, cfa) == 0
-    out[2, :64, 64:128] += 0.25
-    side = 64 - 64 % round(len(cfa) ** 0.5)
-    share = {64: 1.0, 60: 56 / 60}[side]  # squares of X-Trans are 60 wide
-    assert learned.color_shift(mosaic, out, cfa) == pytest.approx(0.25 * share, rel=0.02)
-    assert learned.color_shift(mosaic[:50], out[:, :50], cfa) == 0
-
-
 def test_nothing_is_reported_to_anyone(tmp_path):
     """OpenVINO's telemetry is not loaded, and nothing is left in the user's home folder."""
     code = (
