@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 import deepisp
 from deepisp.cli import develop as verb
 from deepisp.cli import outcome
+from deepisp.cli.demo import simulate
 from deepisp.picture.dng import write_dng
 from deepisp.sensor import profile
 from tests.calibrate import charted
@@ -26,6 +28,7 @@ README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"^```([\w ]+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 SHELL = "".join(text for language, text in BLOCKS if language == "sh").splitlines()
 MEASURED = "".join(text for language, text in BLOCKS if language == "sh measured").splitlines()
+TRAINED = "".join(text for language, text in BLOCKS if language == "sh trained").splitlines()
 INDENTED = [line.strip() for line in README.splitlines() if line.startswith("    deepisp ")]
 PYTHON = [text for language, text in BLOCKS if language == "python"]
 LAYOUT = [text for language, text in BLOCKS if language == "toml"]
@@ -100,6 +103,33 @@ def test_each_measurement_runs(folder: Path, tmp_path_factory: pytest.TempPathFa
     assert camera.noise(800).noise["G"].shot == pytest.approx(SENSOR.gain / SENSOR.levels, rel=0.05)
     assert len(deepisp.read(folder / "simulated.dng").noise or ()) == 3
     assert (folder / "simulated.truth.dng").exists()
+
+
+def test_each_training_runs(folder: Path) -> None:
+    """In the README's order, two steps each: the later lines use what the first ones made."""
+    rng = np.random.default_rng(1)
+    for place in ("pictures", "kodak"):
+        (folder / place).mkdir()
+        Image.fromarray(rng.integers(0, 256, (96, 96, 3), np.uint8)).save(folder / place / "0.png")
+    (folder / "scenes" / "still").mkdir(parents=True)
+    for shot in range(2):
+        write_dng(
+            simulate(np.full((96, 96, 3), 90, np.uint8), seed=shot),
+            folder / "scenes" / "still" / f"{shot}.dng",
+        )
+    (folder / "run.toml").write_text("steps = 2\nwidth = 8\nblocks = 1\nbatch = 4\n")
+    for line in TRAINED:
+        words = shlex.split(line, comments=True)
+        if "train" in words:
+            words += ["--steps", "2", "--threads", "1", "--device", "cpu"]
+            shutil.rmtree(
+                folder / "runs" / "mine", ignore_errors=True
+            )  # else it would go on with other settings
+        if words[0] == "torchrun":
+            words = [*words[:2], "2", *words[3:], "--batch", "4"]  # processes
+        run(words, folder, "warning")
+    assert (folder / "runs" / "real" / "weights.safetensors").exists()
+    check_picture(folder / "photo.jpg", [])
 
 
 def check_picture(path: Path, words: list[str]) -> None:

@@ -114,12 +114,11 @@ def card(
     name: str, asked: settings.TrainSettings, files: list[Path], weights: zoo.Weights, table: str
 ) -> str:
     """The model card."""
-    count = sum(one.size for one in weights.tensors.values())
     config = tomllib.loads((zoo.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
     return f"""# {name}
 
 Joint demosaicing and denoising of {cfa_cell.kind(asked.cfa)} mosaics: deepisp/networks/jdd.py, {asked.width} channels,
-{asked.blocks} blocks, {count:,} parameters, {multiplications(weights) / 1000:.1f} kMAC a photosite.
+{asked.blocks} blocks, {weights.parameters:,} parameters, {weights.kmac:.1f} kMAC a photosite.
 
 * **Takes** a balanced mosaic (gray is equal in all colors), display-coded or linear, any exposure, and the deviation of
   its noise at each photosite. **Gives** RGB in the same units.
@@ -136,11 +135,6 @@ CPSNR in dB / SSIM, by the protocol of deepisp/train/evaluate.py ({asked.cfa}, b
 
 {table}
 """
-
-
-def multiplications(weights: zoo.Weights) -> float:
-    """Of each photosite: every layer runs once for each cell of four."""
-    return sum(one.size for one in weights.tensors.values() if one.ndim == 4) / 4
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ VERBS = {
     "simulate": "Pictures to the numbers that a sensor might have given.",
     "train": "Networks from pictures.",
     "evaluate": "How good networks are, by the literature's protocols.",
+    "models": "The networks that come with deepisp, and their cards.",
     "export": "A network to ONNX or PT2, for other programs.",
     "demo": "A noisy raw file, made here and developed.",
 }

@@ -59,6 +59,16 @@ class Weights(NamedTuple):
         """Photosites on each side that a pixel depends on."""
         return 2 * (2 * self.blocks + 2)
 
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learned."""
+        return sum(one.size for one in self.tensors.values())
+
+    @property
+    def kmac(self) -> float:
+        """Thousands of multiplications a photosite: every layer of jdd runs once for each cell of four."""
+        return sum(one.size for one in self.tensors.values() if one.ndim == 4) / 4000
+
 
 @lru_cache(maxsize=1)
 def entries() -> dict[str, Entry]:
@@ -130,6 +140,17 @@ def load(path: Path, *, sha256: str | None = None) -> Weights:
         raise ValueError(f"{path}: no weights of deepisp: {error}") from error
     _check(weights, path)
     return weights
+
+
+def card(name: str) -> str:
+    """What a shipped network was trained on, what it can do and what it can not: its model card, Markdown.
+
+    Raises:
+        ValueError: no such name.
+    """
+    if name not in entries():
+        raise ValueError(f"no network {name!r}; known: {', '.join(entries())}")
+    return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
 
 
 def save(path: Path, weights: Weights) -> str:
