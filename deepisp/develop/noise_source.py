@@ -4,17 +4,13 @@
                                                    ─► a shipped profile measured at an unknown ISO
 
 The first that says something is taken; `info` shows how far the others are from it. A shipped profile that does not fit
-the file says nothing. A tag that says far more noise than the flattest places of the picture hold comes after the
-picture: the file was denoised, or merged of many frames.
+the file says nothing.
 """
 
 import math
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Literal, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from deepisp.develop import levels
 from deepisp.raw.image import RawImage
@@ -28,9 +24,6 @@ if TYPE_CHECKING:
 
 Origin = Literal["own profile", "file", "camera profile", "picture"]
 MID_GRAY = 0.18  # signal at which two lines are compared: the gray card's reflectance
-TOO_HIGH = (
-    3.0  # times the deviation of the flattest places of every level, which texture can only make larger
-)
 
 
 class Sourced(NamedTuple):
@@ -74,9 +67,6 @@ def sources(raw: RawImage, own: Profile | None = None, *, estimate: bool = True)
     if own is not None:
         found = _of_profile(raw, own, "own profile")
         yield found._replace(warning="; ".join(filter(None, (_other_camera(raw, own), found.warning))))
-    overruling = _against_tag(raw) if estimate else None
-    if overruling is not None:
-        yield overruling
     if raw.noise is not None:
         yield Sourced("file", raw.noise)
     shipped = profiles.find(raw.maker, raw.model, raw.unique_model)
@@ -87,7 +77,7 @@ def sources(raw: RawImage, own: Profile | None = None, *, estimate: bool = True)
     is_by_iso = shipped is not None and _has_iso(shipped)
     if of_camera is not None and is_by_iso:
         yield of_camera
-    if estimate and overruling is None:
+    if estimate:
         with suppress(ValueError):  # then the picture says nothing
             yield Sourced("picture", tuple(one.noise for one in of_picture(raw)))
     if (
@@ -145,45 +135,13 @@ def of_picture(raw: RawImage) -> "tuple[Estimate, ...]":
     """
     from deepisp.sensor import estimate
 
-    one = _mosaic(raw)
-    return estimate.estimate_mosaic(one.signal, one.cfa, low=one.low, high=one.high)
-
-
-def _against_tag(raw: RawImage) -> Sourced | None:
-    """The noise of the picture, where the file's tag says far more than it can hold; else None."""
-    from deepisp.sensor import estimate
-
-    if raw.noise is None:
-        return None
-    with suppress(ValueError):  # the picture says nothing
-        one = _mosaic(raw)
-        most = estimate.most_seen(one.signal, one.cfa, raw.noise, low=one.low, high=one.high)
-        if most * TOO_HIGH < 1:
-            warning = (
-                f"the file's NoiseProfile says {1 / most:.2g} times the noise that the flattest places of the picture "
-                "hold or more; the picture's own noise in its place"
-            )
-            return Sourced("picture", tuple(one.noise for one in of_picture(raw)), warning)
-    return None
-
-
-class _Mosaic(NamedTuple):
-    """The active area of a mosaic (H, W), its cell, and the signals at which the file cuts noise off."""
-
-    signal: NDArray[np.float32]
-    cfa: str
-    low: float
-    high: float
-
-
-def _mosaic(raw: RawImage) -> _Mosaic:
     if raw.mosaic is None:
         raise ValueError(
             "the file is already demosaiced, which makes neighbors' noise alike; give the sensor's mosaic"
         )
     area = raw.active
     values = levels.without_deltas(raw)[area.top : area.bottom, area.left : area.right]
-    return _Mosaic(
+    return estimate.estimate_mosaic(
         levels.signal(values, levels.levels(raw)),
         raw.active_cfa,
         # Converters end at DN 0: noise is cut off there, at black itself in files without an offset.

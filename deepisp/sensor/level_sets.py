@@ -162,8 +162,8 @@ def _measured(
 ) -> _Measured:
     """Energies of every patch in the directions that the other half of the frame gives."""
     is_color = np.eye(given.means.shape[1])[given.colors]  # (D, C)
-    smooth = _smooth(is_color)
-    count = scaled.shape[1] - smooth.shape[1]
+    slow = smooth(is_color)
+    count = scaled.shape[1] - slow.shape[1]
     overall = _covariance(scaled[sound])
     busy, quiet = np.zeros((2, len(scaled))), np.zeros((len(scaled), is_color.shape[1]))
     mixing = np.zeros((2, is_color.shape[1], is_color.shape[1]))
@@ -171,7 +171,7 @@ def _measured(
         here = given.half == half
         own = chosen & here if (chosen & here).sum() > scaled.shape[1] else sound & here
         # Means and slopes go last, and count for nothing: light falls off smoothly everywhere.
-        _, directions = np.linalg.eigh(_covariance(scaled[own]) + 1e6 * smooth @ smooth.T)
+        _, directions = np.linalg.eigh(_covariance(scaled[own]) + 1e6 * slow @ slow.T)
         still, moved = directions[:, : count // 2], directions[:, count // 2 : count]
         projector = still @ still.T
         quiet[~here] = (scaled[~here] @ projector.astype(np.float32)) ** 2 @ is_color.astype(np.float32)
@@ -183,7 +183,7 @@ def _measured(
     return _Measured(busy[0], busy[1], quiet, mixing, count // 2)
 
 
-def _smooth(is_color: Array) -> Array:
+def smooth(is_color: Array) -> Array:
     """Mean, horizontal and vertical slope of each color in a patch, orthonormal, (D, 3 C)."""
     side = math.isqrt(len(is_color))
     row, column = np.divmod(np.arange(side**2), side)

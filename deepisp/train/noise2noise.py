@@ -72,6 +72,7 @@ class Task:
 
     @weights.setter
     def weights(self, weights: Tensor | None) -> None:
+        """Of the clean pictures' squares."""
         self.clean.weights = weights
 
     @property

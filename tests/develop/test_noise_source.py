@@ -141,46 +141,6 @@ def test_a_shipped_profile_of_an_unknown_iso_comes_last(raw: RawImage) -> None:
     assert [one.origin for one in found] == ["picture", "camera profile"]
 
 
-def times(factor: float) -> tuple[Noise, Noise, Noise]:
-    """The true line, its deviation multiplied."""
-    one = Noise(TRUE.shot * factor**2, TRUE.read * factor**2)
-    return one, one, one
-
-
-@pytest.mark.parametrize("factor", [5, 15])
-def test_a_tag_far_above_what_the_picture_holds_is_overruled_and_said(raw: RawImage, factor: int) -> None:
-    clean = np.linspace(0.02, 0.7, 512) * np.ones((512, 1))
-    noise = np.random.default_rng(3).normal(size=clean.shape) * np.sqrt(TRUE.variance(clean)) / factor
-    mosaic = np.rint(BLACK + (clean + noise) * (WHITE - BLACK)).astype(np.uint16)
-    found = list(noise_source.sources(replace(raw, mosaic=mosaic, noise=times(1), model="?")))
-    assert [one.origin for one in found] == ["picture", "file"]
-    assert f"the file's NoiseProfile says {factor} times the noise" in found[0].warning
-    for line in found[0].noise:
-        assert line.variance(np.array(0.18)) == pytest.approx(
-            TRUE.variance(np.array(0.18)) / factor**2, rel=0.15
-        )
-
-
-@pytest.mark.parametrize("factor", [0.2, 1.0, 2.5])
-def test_a_tag_that_the_picture_may_bear_out_is_kept(raw: RawImage, factor: float) -> None:
-    known = noise_source.known(replace(raw, noise=times(factor), model="?"))
-    assert known == noise_source.Sourced("file", times(factor))
-
-
-def test_a_tag_is_kept_where_the_picture_says_nothing(raw: RawImage) -> None:
-    """No noise at all; and nothing but texture, which could hide as much as the tag says."""
-    empty = np.full((256, 256), 900, np.uint16)
-    rough = np.random.default_rng(2).integers(3000, 9000, (256, 256)).astype(np.uint16)
-    for mosaic in (empty, rough):
-        known = noise_source.known(replace(raw, mosaic=mosaic, noise=times(2), model="?"))
-        assert known == noise_source.Sourced("file", times(2))
-
-
-def test_a_tag_stands_where_the_picture_is_not_asked(raw: RawImage) -> None:
-    found = noise_source.sources(replace(raw, noise=times(15), model="?"), estimate=False)
-    assert [one.origin for one in found] == ["file"]
-
-
 def test_ratio_is_that_of_the_color_that_differs_most() -> None:
     one = noise_source.Sourced("file", (Noise(1e-3, 0), Noise(1e-3, 0)))
     other = noise_source.Sourced("picture", (Noise(1.1e-3, 0), Noise(16e-3, 0)))
