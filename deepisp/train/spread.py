@@ -21,8 +21,8 @@ class Spread:
         count: of the processes.
     """
 
-    rank = 0
-    count = 1
+    rank: int = 0
+    count: int = 1
 
     def mean_(self, tensors: list[Tensor]) -> None:
         """Make each tensor the mean of its twins in all processes, in place."""
