@@ -3,12 +3,14 @@
     values ─ defects ─ levels ─ balance ─ highlights ─ lens gains ─ demosaic ─ lens geometry ─ size
            ─ color (Rec. 2020) ─ exposure, tone ─ gamut, output space ─ quantize ─ orientation
 
-`plan.solve` finds every number first; `bands` carries the plan out on the CPU, `tensors` on a GPU.
+`plan.solve` finds every number first; `bands` carries the plan out on the CPU, `tensors` on a GPU. A network demosaics
+and denoises at once; files that come demosaiced are denoised first, see denoise.py.
 """
 
 import logging
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +69,10 @@ def develop(
     warn = warn or logging.getLogger("deepisp").warning
     for line in solved.warnings:
         warn(line)
+    if solved.network and not solved.cfa:
+        from deepisp.develop import denoise
+
+        solved = replace(solved, values=denoise.denoised(solved, threads=threads))
     if is_cpu:
         from deepisp.develop import bands
 

@@ -1,6 +1,5 @@
 """Every number that is solved before a pixel is touched: what a raw file and a user's settings come to."""
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -13,7 +12,7 @@ from deepisp.develop import (
     defects,
     frame,
     levels,
-    noise_source,
+    network_choice,
     opcode_lists,
     samples,
     shading_map,
@@ -22,8 +21,7 @@ from deepisp.develop import (
 from deepisp.develop.demosaic import methods
 from deepisp.develop.levels import Levels
 from deepisp.develop.opcode_lists import Scales, Shading
-from deepisp.develop.settings import MODELS, Settings
-from deepisp.networks import zoo
+from deepisp.develop.settings import Settings
 from deepisp.raw.image import Area, RawImage
 from deepisp.raw.opcodes import Opcode
 from deepisp.sensor import cfa as cfa_cell
@@ -194,9 +192,8 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1, device: str = 
     clip_levels = acted.saturation
     if opcode_lists.changes_colors(after):
         clip_levels = opcode_lists.carried_far(clip_levels, after, shape, Scales(delta_scale, pixel_aspect))
-    network = _network(settings, cfa, device)
-    noise, doubts = _told(raw, settings, balanced.gains, network)
-    warnings = (*raw.warnings, *balanced.warnings, *transform.warnings, *odd, *left_out, *doubts)
+    network = network_choice.choose(raw, settings, balanced.gains, device=device)
+    warnings = (*raw.warnings, *balanced.warnings, *transform.warnings, *odd, *left_out, *network.warnings)
     plan = Plan(
         settings=settings,
         values=acted.values,
@@ -213,9 +210,9 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1, device: str = 
         white=1.0,
         crop=crop,
         pixel_aspect=pixel_aspect,
-        network=network,
-        noise=noise,
-        warnings=(*warnings, *_unheeded(cfa, settings, network)),
+        network=network.name,
+        noise=network.noise,
+        warnings=(*warnings, *_unheeded(cfa, settings, network.name)),
     )
     return _exposed(plan, raw.baseline_exposure_ev)
 
@@ -228,37 +225,6 @@ def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
         cfa = raw.active_cfa
         values = defects.repair(values, defects.hot_pixels(values, cfa=cfa), cfa=cfa)
     return values
-
-
-def _network(settings: Settings, cfa: str, device: str) -> str:
-    """The network of these settings for a sensor; "" for none."""
-    if settings.model == "none" or settings.demosaic != "auto" or settings.half or not cfa:
-        return ""
-    kind = cfa_cell.kind(cfa)
-    if settings.model not in MODELS:
-        return settings.model if cfa_cell.kind(zoo.named(settings.model).cfa) == kind else ""
-    by_device = ("fast",) if device == "cpu" else ("quality", "fast")
-    sizes = by_device if settings.model == "auto" else (settings.model,)
-    names = (zoo.for_sensor(kind, size) for size in sizes)
-    return next(filter(None, names), "")
-
-
-def _told(
-    raw: RawImage, settings: Settings, gains: NDArray[np.float64], network: str
-) -> tuple[tuple[Noise, ...], tuple[str, ...]]:
-    """What a network is told of the noise of each color, and doubts about it."""
-    if not network:
-        return (), ()
-    source = noise_source.known(raw, settings.noise_profile)
-    if source is None:
-        return (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",)
-    told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
-    doubts = [source.warning] if source.warning else []
-    most = zoo.named(network).noise_most
-    found = max(math.sqrt(one.shot * noise_source.MID_GRAY + one.read) for one in told)
-    if found > most:
-        doubts.append(f"noise of {found:.2g} at mid-gray; the network was trained on no more than {most:.2g}")
-    return told, tuple(doubts)
 
 
 def _unheeded(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:

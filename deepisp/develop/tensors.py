@@ -139,7 +139,7 @@ class _Light:
     def __init__(self, plan: Plan, device: torch.device) -> None:
         self.plan, self.device = plan, device
         self.color_shift = ColorShift()
-        self._net = learned_tensors.shipped(plan.network, str(device)) if plan.network else None
+        self._net = learned_tensors.shipped(plan.network, str(device)) if plan.network and plan.cfa else None
         if self._net is not None:
             self._halo = learned_tensors.margin(self._net)
         else:

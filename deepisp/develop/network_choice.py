@@ -1,0 +1,84 @@
+"""Which network develops a file, and what it is told of the file's noise."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.develop import noise_source
+from deepisp.develop.settings import MODELS, Settings
+from deepisp.networks import zoo
+from deepisp.raw.image import RawImage
+from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor.noise import Noise
+
+# Deviation at mid-gray from which a demosaiced file is denoised: half a step of 8 bits in sRGB (slope 1.2).
+VISIBLE = 0.0016
+
+
+class Choice(NamedTuple):
+    """A network for a file.
+
+    Attributes:
+        name: of networks/zoo.py, or a file of weights; "" for none.
+        noise: of each color's balanced signal before lens gains; () without a network.
+        warnings: doubts about the noise, a line each.
+    """
+
+    name: str
+    noise: tuple[Noise, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def choose(raw: RawImage, settings: Settings, gains: NDArray[np.float64], *, device: str) -> Choice:
+    """The network of these settings for a file.
+
+    Args:
+        raw: any kind of raw image.
+        settings: how to render.
+        gains: (C,) white balance.
+        device: that will develop; it decides which network is the default.
+
+    Raises:
+        ValueError: the profile of the settings does not say the noise of this file.
+    """
+    if settings.model == "none" or settings.demosaic != "auto" or settings.half:
+        return Choice("")
+    if raw.linear is not None and not _is_noisy(raw, settings):
+        return Choice("")
+    name = _fitting(cfa_cell.kind(raw.cfa) if raw.cfa else "bayer", settings.model, device)
+    if not name:
+        return Choice("")
+    source = noise_source.known(raw, settings.noise_profile)
+    if source is None:
+        return Choice(name, (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",))
+    told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
+    doubts = [source.warning] if source.warning else []
+    most = zoo.named(name).noise_most
+    found = max(_deviation(one) for one in told)
+    if found > most:
+        doubts.append(f"noise of {found:.2g} at mid-gray; the network was trained on no more than {most:.2g}")
+    return Choice(name, told, tuple(doubts))
+
+
+def _fitting(kind: str, model: str, device: str) -> str:
+    """The network for a kind of sensor; "" for none."""
+    if model not in MODELS:
+        return model if cfa_cell.kind(zoo.named(model).cfa) == kind else ""
+    by_device = ("fast",) if device == "cpu" else ("quality", "fast")
+    sizes = by_device if model == "auto" else (model,)
+    return next(filter(None, (zoo.for_sensor(kind, size) for size in sizes)), "")
+
+
+def _is_noisy(raw: RawImage, settings: Settings) -> bool:
+    """Whether a demosaiced file is said to have noise that can be seen, see denoise.py. No sensor's profile fits it."""
+    source = noise_source.known(raw, settings.noise_profile)
+    if source is None or source.origin not in ("own profile", "file") or raw.colors != "RGB":
+        return False
+    return any(_deviation(one) > VISIBLE for one in source.noise)
+
+
+def _deviation(noise: Noise) -> float:
+    """At mid-gray."""
+    return math.sqrt(noise.shot * noise_source.MID_GRAY + noise.read)
