@@ -45,14 +45,6 @@ def weights(one: Run) -> list[torch.Tensor]:
     return [*one.net.parameters(), *one.average.parameters()]
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("stop_at", [1, 4, 5])
 def test_a_run_goes_on_to_the_bit(tmp_path: Path, stop_at: int) -> None:
     whole, first, second = run(), run(), run()

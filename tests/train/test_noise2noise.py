@@ -25,14 +25,6 @@ SMALL = TrainSettings(
 SHOT, READ = 0.01, 1e-4
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def smooth_light() -> torch.Tensor:
     """(1, 3, 64, 64) light of a scene without edges."""
     rows, columns = torch.meshgrid(torch.arange(64.0), torch.arange(64.0), indexing="ij")

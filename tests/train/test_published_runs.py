@@ -23,14 +23,6 @@ def trained(network: NetworkName, **changes: object) -> Run:
     return run
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize("network", ["gharbi", "kpn"])
 def test_what_was_trained_is_what_is_measured(network: NetworkName, tmp_path: Path) -> None:
     weights = trained(network).weights()
