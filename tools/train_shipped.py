@@ -2,7 +2,9 @@
 
     python tools/train_shipped.py --data PICTURES/train --bench PICTURES/kodak --bench PICTURES/mcmaster [NAME …]
 
-deepisp/networks/weights/NAME.toml says how each is trained. Runs live in runs/shipped/NAME and go on where they were.
+deepisp/networks/weights/NAME.toml says how each is trained; its table [refine], if there is one, is what a second run
+does otherwise, which begins with the weights of the first. Runs live in runs/shipped/NAME and NAME-refined, and go on
+where they were.
 A GPU is used where there is one. Pictures to train on may be capped (--most-mib) by a draw that depends on the seed
 alone; the hash of what was drawn stands in the card. The bench is measured after training and decides nothing.
 """
@@ -11,6 +13,7 @@ import json
 import random
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 import tomlkit
@@ -43,11 +46,32 @@ def main(names: tuple[str, ...], data: tuple[Path, ...], bench: tuple[Path, ...]
     """Train the named networks, or all."""
     torch.set_num_threads(threads)
     for name in names or sorted(path.stem for path in zoo.FOLDER.glob("*.toml") if path != INDEX):
-        asked = settings.load(zoo.FOLDER / f"{name}.toml")
-        files = drawn(crops.files(data), most_mib, asked.seed)
-        train(name, asked, files, runs / name, device=device, stop_at=stop_at)
-        if stop_at is None:
-            ship(name, asked, files, runs / name, bench)
+        files = drawn(crops.files(data), most_mib, stages(name, runs)[0].settings.seed)
+        for one in stages(name, runs):
+            train(name, one.settings, files, one.folder, device=device, stop_at=stop_at)
+            if stop_at is not None:
+                break
+        else:
+            ship(name, one.settings, files, one.folder, bench)
+
+
+class Stage(NamedTuple):
+    """A run of a network's training, and where it lives."""
+
+    settings: settings.TrainSettings
+    folder: Path
+
+
+def stages(name: str, runs: Path) -> list[Stage]:
+    """The run of a network, and the one that refines it."""
+    table = tomllib.loads((zoo.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
+    refining = table.pop("refine", None)
+    found = [Stage(settings.TrainSettings(**table), runs / name)]
+    if refining:
+        begun = str(runs / name / "weights.safetensors")
+        refined = settings.TrainSettings(**table | refining | {"start": begun})
+        found.append(Stage(refined, runs / f"{name}-refined"))
+    return found
 
 
 def drawn(files: list[Path], most_mib: float | None, seed: int) -> list[Path]:
