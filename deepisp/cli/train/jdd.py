@@ -48,38 +48,18 @@ def jdd(
     deepisp train jdd --data pictures/ -o runs/first --steps 20000   # after an interruption: goes on
     """
     settings = options.build(TrainSettings, given, load(config) if config else None)
-    if bool(places) != bool(settings.noisy):
-        raise click.UsageError("--bursts and --noisy go together: give both or none")
     ready.check_device(device)
     import torch
 
-    from deepisp.data import bursts, crops, pictures
-    from deepisp.develop import tensors
     from deepisp.networks import zoo
-    from deepisp.train import loop, noise2noise, spread
-    from deepisp.train.jdd import Task
-    from deepisp.train.perceptual import Perceptual
-    from deepisp.train.run import Run
+    from deepisp.train import begin, loop
 
     torch.set_num_threads(threads or torch.get_num_threads())
-    processes = spread.started(cpu=device == "cpu")
-    place = processes.device if isinstance(processes, spread.Processes) else tensors.device_of(device)
-    files = crops.files(data)
-    drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
-    features = Perceptual.named(settings.features) if settings.features else None
-    task = Task(settings, drawn, perceptual=features)
-    frames = None
-    if places:
-        found = (bursts.load(folder) for folder in bursts.folders(places))
-        frames = bursts.Bursts.of(found, settings.crop, settings.cfa, device=place)
-    run = Run.begun(settings, noise2noise.Task(task, frames) if frames else task, processes)
-    if processes.rank:
+    run, about = begin.begun(settings, data, scenes=places, device=device)
+    if run.spread.rank:
         loop.train(run, output)
         return outcome.DONE
-    shots = f"{len(frames)} bursts, " if frames else ""
-    say.note(
-        f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP, {shots}on {processes.count} x {place}"
-    )
+    say.note(about)
     with _progress(settings.steps) as tell:
         loop.train(run, output, say=tell)
     digest = zoo.save(output / _WEIGHTS, run.weights())

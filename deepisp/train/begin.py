@@ -1,0 +1,44 @@
+"""A run from what lies on disk: pictures, bursts, features of the caller's own, on the processes that there are."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from deepisp.data import bursts, crops, pictures
+from deepisp.develop import tensors
+from deepisp.train import noise2noise, run, spread
+from deepisp.train.jdd import Task
+from deepisp.train.perceptual import Perceptual
+from deepisp.train.settings import TrainSettings
+
+
+def begun(
+    settings: TrainSettings, data: Collection[Path], *, scenes: Collection[Path] = (), device: str = "auto"
+) -> tuple[run.Run, str]:
+    """A run at step 0, and a line on what it learns from.
+
+    Args:
+        settings: of the run.
+        data: clean pictures, and folders of them.
+        scenes: folders of raw files of one still scene each, or of such folders; where `settings.noisy` is above 0.
+        device: auto, cpu, cuda or cuda:N; where torchrun started several processes, each has its own GPU.
+
+    Raises:
+        ValueError: nothing to learn from, or something that does not go together; see data/crops.py, data/bursts.py.
+        tensors.NoDevice: torch does not find it.
+    """
+    if bool(scenes) != bool(settings.noisy):
+        raise ValueError("bursts and noisy go together: give both or none")
+    processes = spread.started(cpu=device == "cpu")
+    place = processes.device if isinstance(processes, spread.Processes) else tensors.device_of(device)
+    files = crops.files(data)
+    drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
+    features = Perceptual.named(settings.features) if settings.features else None
+    clean = Task(settings, drawn, perceptual=features)
+    task: run.Task = clean
+    about = f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP"
+    if scenes:
+        found = (bursts.load(folder) for folder in bursts.folders(scenes))
+        frames = bursts.Bursts.of(found, settings.crop, settings.cfa, device=place)
+        task = noise2noise.Task(clean, frames)
+        about += f", {len(frames)} bursts"
+    return run.Run.begun(settings, task, processes), f"{about}, on {processes.count} x {place}"
