@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,9 +121,6 @@ def test_each_training_runs(folder: Path) -> None:
         words = shlex.split(line, comments=True)
         if "train" in words:
             words += ["--steps", "2", "--threads", "1", "--device", "cpu"]
-            shutil.rmtree(
-                folder / "runs" / "mine", ignore_errors=True
-            )  # else it would go on with other settings
         if words[0] == "torchrun":
             words = [*words[:2], "2", *words[3:], "--batch", "4"]  # processes
         run(words, folder, "warning")

@@ -29,11 +29,13 @@ def check_device(device: str) -> None:
     Raises:
         Unready: it is not.
     """
-    if device.startswith("cuda"):
-        import torch
+    if device not in ("auto", "cpu"):
+        from deepisp.develop import tensors
 
-        if not torch.cuda.is_available():
-            raise Unready("no CUDA device here (use --device cpu)")
+        try:
+            tensors.device_of(device)
+        except tensors.NoDevice as error:
+            raise Unready(str(error)) from error
 
 
 def prepare_folders(folders: Iterable[Path]) -> None:

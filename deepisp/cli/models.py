@@ -20,6 +20,8 @@ def models(*, name: str | None, as_json: bool, debug: bool) -> int:
     """
     from deepisp.networks import zoo
 
+    if name is not None and as_json:
+        raise click.UsageError("--json lists the networks; leave the name out")
     if name is not None:
         for line in zoo.card(name).splitlines():
             say.data(line)

@@ -4,7 +4,7 @@
 
 Each value of red and blue is seen once and each of green twice, so nothing that was there is lost; what the network
 must fill in for one mosaic it sees in the next. It costs four times a mosaic of the size, so it is for files whose
-noise is known and can be seen, see network_choice.py.
+noise is known and can be seen, see network_choice.py; and it is done on the CPU, whatever device develops the file.
 """
 
 from concurrent.futures import ThreadPoolExecutor

@@ -45,9 +45,11 @@ def choose(raw: RawImage, settings: Settings, gains: NDArray[np.float64], *, dev
     """
     if settings.model == "none" or settings.demosaic != "auto" or settings.half:
         return Choice("")
-    if raw.linear is not None and not _is_noisy(raw, settings):
+    is_linear = raw.linear is not None
+    if is_linear and (settings.strength == 0 or not _is_noisy(raw, settings)):
         return Choice("")
-    name = _fitting(cfa_cell.kind(raw.cfa) if raw.cfa else "bayer", settings.model, device)
+    kind, device = ("bayer", "cpu") if is_linear else (cfa_cell.kind(raw.cfa), device)  # see denoise.py
+    name = _fitting(kind, settings.model, device)
     if not name:
         return Choice("")
     source = noise_source.known(raw, settings.noise_profile)

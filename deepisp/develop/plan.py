@@ -234,7 +234,9 @@ def _unheeded(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:
     chosen = methods.choose(settings.demosaic, kind)
     if settings.demosaic not in ("auto", chosen) and chosen != "none" and not settings.half:
         lines.append(f"a {kind} sensor has no {settings.demosaic} demosaicing; {chosen} in its place")
-    if settings.model not in ("auto", "none") and not network:
+    if settings.model not in ("auto", "none") and not network and kind == "linear":
+        lines.append("not denoised: the noise of this demosaiced file is unknown, or cannot be seen")
+    elif settings.model not in ("auto", "none") and not network:
         why = (
             f"no {settings.model} network"
             if settings.demosaic == "auto" and not settings.half

@@ -99,6 +99,18 @@ def named(name: str) -> Weights:
         ) from error
 
 
+def stamp(name: str) -> tuple[int, int]:
+    """What changes when a file of weights is written anew: time and size; zeros for a shipped network.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    if name in entries():
+        return 0, 0
+    about = Path(name).stat()
+    return about.st_mtime_ns, about.st_size
+
+
 @lru_cache(maxsize=8)
 def shipped(name: str) -> Weights:
     """A network that comes with deepisp.
@@ -136,6 +148,7 @@ def load(path: Path, *, sha256: str | None = None) -> Weights:
         about = json.loads(data[8 : 8 + size])["__metadata__"]
         tensors = {name: array.astype(np.float32) for name, array in parse(data).items()}
         weights = Weights(**json.loads(about["deepisp"]), tensors=tensors)
+        _check_numbers(weights)
     except Exception as error:  # the parser raises its own kinds
         raise ValueError(f"{path}: no weights of deepisp: {error}") from error
     _check(weights, path)
@@ -188,6 +201,17 @@ def own(weights: Weights, name: object) -> Weights:
             f"{name}: a {weights.network} network, which is there for comparison: deepisp evaluate jdd runs it"
         )
     return weights
+
+
+def _check_numbers(weights: Weights) -> None:
+    """Nothing, if the numbers beside the tensors are such as a network of ours may have."""
+    side = round(len(weights.cfa) ** 0.5)
+    if not isinstance(weights.cfa, str) or side * side != len(weights.cfa) or set(weights.cfa) != set("RGB"):
+        raise ValueError(f"its cell {weights.cfa!r} is no square of R, G and B")
+    if not 0 <= weights.noise_most < float("inf"):
+        raise ValueError(f"its noise {weights.noise_most!r} is no deviation")
+    if weights.network == "jdd" and not (0 < int(weights.width) <= 1024 and 0 < int(weights.blocks) <= 256):
+        raise ValueError(f"{weights.blocks!r} blocks of {weights.width!r} channels are no network of ours")
 
 
 def _check(weights: Weights, path: Path) -> None:

@@ -22,7 +22,6 @@ from deepisp.sensor import flat_places, level_sets, line_fit
 from deepisp.sensor.noise import Noise
 
 SHORTEST = 64  # side of a mosaic, photosites: a few hundred patches
-MID_GRAY = 0.18  # at which errors of lines are compared
 ROUNDS = 4  # choices of patches, each by the noise of the round before; not tuned
 _ONE_AT_A_TIME = Lock()
 
@@ -34,14 +33,14 @@ class Estimate(NamedTuple):
         noise: `variance = shot * signal + read`, both of the normalized signal; quantization is in `read`.
         shot_error: standard error of `noise.shot`.
         read_error: standard error of `noise.read`; about as large as `read` where nothing in the picture is dark.
-        flat_places: of the two errors, mostly below 0: the line is best known in the picture's middle.
+        correlation: of the two errors, mostly below 0: the line is best known in the picture's middle.
         patches: of the whole mosaic, that the lines of its colors rest on.
     """
 
     noise: Noise
     shot_error: float
     read_error: float
-    flat_places: float
+    correlation: float
     patches: int
 
     def std(self, signal: float) -> float:
@@ -59,7 +58,7 @@ class Estimate(NamedTuple):
         0.00045
         """
         light = max(signal, 0.0) * self.shot_error
-        both = light**2 + self.read_error**2 + 2 * self.flat_places * light * self.read_error
+        both = light**2 + self.read_error**2 + 2 * self.correlation * light * self.read_error
         return math.sqrt(max(both, 0.0)) / (2 * self.std(signal))
 
 
@@ -101,11 +100,11 @@ def _estimated(signal: NDArray[Any], cfa: str, low: float, high: float) -> tuple
         if sets.share.min() < 1e-9:
             raise _noiseless()
         shots, reads, covariance = line_fit.fit(sets, shots, reads)
-    lines = flat_places.Lines(shots, reads)
+    lines = flat_places.NoiseLines(shots, reads)
     found = flat_places.places(patches, signal.shape, cfa, lines, low=low, high=high)
     shown = flat_places.raised(lines, found)
     # Of a raised line no error is known: its share stays the same.
-    grown = (shown.shots * MID_GRAY + shown.reads) / (shots * MID_GRAY + reads)
+    grown = (shown.shots * line_fit.MID_GRAY + shown.reads) / (shots * line_fit.MID_GRAY + reads)
     return tuple(
         _estimate(Noise(float(shot), float(read)), own * factor**2, sets.patches)
         for shot, read, own, factor in zip(*shown, covariance, grown, strict=True)
@@ -137,5 +136,5 @@ def _noiseless() -> ValueError:
 
 def _estimate(noise: Noise, covariance: NDArray[np.float64], patches: int) -> Estimate:
     shot_error, read_error = np.sqrt(np.diag(covariance))
-    flat_places = covariance[0, 1] / max(shot_error * read_error, 1e-300)
-    return Estimate(noise, float(shot_error), float(read_error), float(flat_places), patches)
+    correlation = covariance[0, 1] / max(shot_error * read_error, 1e-300)
+    return Estimate(noise, float(shot_error), float(read_error), float(correlation), patches)

@@ -25,6 +25,7 @@ Array = NDArray[np.float64]
 LEVELS = 6  # of as many patches each
 SHARE, LEAST = 0.02, 40  # of a level's patches: the flattest that are measured, and no fewer than
 FEWEST = 3  # levels that must agree
+NOTHING = 1e-9  # of the expected variance: rounding, where a file is posterized
 # The spread of white noise is 1, measured 0.7 to 1.3; that of texture in bench pictures (tools/bench_noise_estimate.py)
 # mostly 1.6 to 6.
 EVEN = 1.52
@@ -63,7 +64,7 @@ class Place(NamedTuple):
     alike: float
 
 
-class Lines(NamedTuple):
+class NoiseLines(NamedTuple):
     """Noise lines of all colors, (C,) each.
 
     Attributes:
@@ -76,7 +77,7 @@ class Lines(NamedTuple):
 
 
 def places(
-    given: Patches, shape: tuple[int, ...], cfa: str, lines: Lines, *, low: float, high: float
+    given: Patches, shape: tuple[int, ...], cfa: str, lines: NoiseLines, *, low: float, high: float
 ) -> tuple[Place, ...]:
     """The flattest places of each level, darkest first; fewer than `LEVELS`, or none, where too little is unclipped.
 
@@ -98,7 +99,7 @@ def places(
     freedom = smooth.shape[0] - smooth.shape[1]
     energy = np.einsum("ij,ij->i", scaled, scaled)
     energy -= np.square(scaled @ smooth).sum(1)
-    energy = np.where(sound, energy / freedom, np.inf)
+    energy = np.where(sound, np.maximum(energy, 0) / freedom, np.inf)
     around = _around(energy, shape, cfa)
     usable = np.flatnonzero(sound & np.isfinite(around))
     if usable.size < LEVELS * 2 * LEAST:
@@ -115,12 +116,12 @@ def places(
         least, ratio, most = (float(x) for x in np.quantile(energy[flat], (0.1, 0.5, 0.9)))
         variance = float(np.median(np.square(_rough(given.details[flat], smooth)).sum(1)) / freedom)
         alike = _alike(_rough(scaled[flat], smooth), cfa_cell.side(cfa), smooth)
-        spread = math.log(most / max(least, 1e-30)) / usual if most else 0.0
+        spread = math.log(most / least) / usual if least > NOTHING else math.inf
         found.append(Place(float(light[flat].mean()), variance, ratio, spread, alike))
     return tuple(found)
 
 
-def raised(lines: Lines, found: tuple[Place, ...]) -> Lines:
+def raised(lines: NoiseLines, found: tuple[Place, ...]) -> NoiseLines:
     """The lines that flat places show, where those that were expected cannot be; else the same.
 
     Args:
@@ -137,14 +138,14 @@ def raised(lines: Lines, found: tuple[Place, ...]) -> Lines:
     is_impossible = lines.shots.max() < LOWEST_SHOT
     if is_impossible and len(found) >= FEWEST and min(one.alike for one in found) > ALIKE:
         factor = min(min(one.ratio for one in found), HIGHEST_SHOT / float(lines.shots.max()))
-        return Lines(lines.shots * max(factor, 1.0), lines.reads * max(factor, 1.0))
+        return NoiseLines(lines.shots * max(factor, 1.0), lines.reads * max(factor, 1.0))
     return lines
 
 
-def _through(even: list[Place], lines: Lines, middle: float) -> Lines:
+def _through(even: list[Place], lines: NoiseLines, middle: float) -> NoiseLines:
     """The line through places, by relative errors; the same for all colors, which the same amplifiers read."""
     if even[-1].level < 2 * even[0].level:  # too short to tell shot from read
-        return Lines(lines.shots * middle, lines.reads * middle)
+        return NoiseLines(lines.shots * middle, lines.reads * middle)
     terms = np.array([(one.level, 1.0) for one in even])
     variances = np.array([one.variance for one in even])
     (shot, read), _ = nnls(terms / variances[:, None], np.ones(len(even)))
@@ -152,7 +153,7 @@ def _through(even: list[Place], lines: Lines, middle: float) -> Lines:
     read = max(
         read, shot**2
     )  # of one electron, the least of the shipped profiles: no place may be dark enough
-    return Lines(np.full_like(lines.shots, shot), np.full_like(lines.reads, read))
+    return NoiseLines(np.full_like(lines.shots, shot), np.full_like(lines.reads, read))
 
 
 def _around(energy: Array, shape: tuple[int, ...], cfa: str) -> Array:

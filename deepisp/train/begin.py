@@ -11,33 +11,37 @@ from deepisp.train.perceptual import Perceptual
 from deepisp.train.settings import TrainSettings
 
 
-def begun(
-    settings: TrainSettings, data: Collection[Path], *, scenes: Collection[Path] = (), device: str = "auto"
+def from_disk(
+    settings: TrainSettings,
+    data: Collection[Path],
+    *,
+    burst_folders: Collection[Path] = (),
+    device: str = "auto",
 ) -> tuple[run.Run, str]:
     """A run at step 0, and a line on what it learns from.
 
     Args:
         settings: of the run.
         data: clean pictures, and folders of them.
-        scenes: folders of raw files of one still scene each, or of such folders; where `settings.noisy` is above 0.
+        burst_folders: folders of raw files of one still scene each, or of such folders; for `settings.noisy`.
         device: auto, cpu, cuda or cuda:N; where torchrun started several processes, each has its own GPU.
 
     Raises:
         ValueError: nothing to learn from, or something that does not go together; see data/crops.py, data/bursts.py.
         tensors.NoDevice: torch does not find it.
     """
-    if bool(scenes) != bool(settings.noisy):
+    if bool(burst_folders) != bool(settings.noisy):
         raise ValueError("bursts and noisy go together: give both or none")
     processes = spread.started(cpu=device == "cpu")
     place = processes.device if isinstance(processes, spread.Processes) else tensors.device_of(device)
     files = crops.files(data)
     drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
-    features = Perceptual.named(settings.features) if settings.features else None
+    features = Perceptual.named(settings.features, device=place) if settings.features else None
     clean = Task(settings, drawn, perceptual=features)
     task: run.Task = clean
     about = f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP"
-    if scenes:
-        found = (bursts.load(folder) for folder in bursts.folders(scenes))
+    if burst_folders:
+        found = (bursts.load(folder) for folder in bursts.folders(burst_folders))
         frames = bursts.Bursts.of(found, settings.crop, settings.cfa, device=place)
         task = noise2noise.Task(clean, frames)
         about += f", {len(frames)} bursts"

@@ -41,11 +41,11 @@ def named(name: str, cfa: str = "RGGB", *, threads: int = 1) -> Contender:
         known = ", ".join((*classical, *(f"menon+{one}" for one in denoisers.DENOISERS)))
         raise ValueError(f"{error}; classical methods: {known}") from error
     if weights.network != "jdd":
-        return _published(weights, cfa)
+        return _published(weights, cfa, threads)
     return lambda mosaic, noise: arrays.demosaic(mosaic, cfa=cfa, noise=noise, method=name, threads=threads)
 
 
-def _published(weights: zoo.Weights, cfa: str) -> Contender:
+def _published(weights: zoo.Weights, cfa: str, threads: int) -> Contender:
     """A network that is there for comparison, in torch, over the whole picture at once."""
     import torch
 
@@ -56,6 +56,7 @@ def _published(weights: zoo.Weights, cfa: str) -> Contender:
             f"this {weights.network} network is of mosaics {weights.cfa}, not {cfa}; give --cfa {weights.cfa}"
         )
     net = family.of(weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs
+    torch.set_num_threads(threads)
     n, unit = cfa_cell.side(cfa), int(getattr(net, "unit", 2))
 
     def contender(mosaic: NDArray[np.float32], noise: Any) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ crops ─► other colors ─┬─► display-coded mosaics, white noise (the a
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -93,6 +94,14 @@ class Task:
         at = is_linear[:, None, None, None]
         y, x = (torch.where(at, coded(one), one) for one in (output, batch.truth))
         return y, x
+
+    @cached_property
+    def _digest(self) -> str:
+        return self.crops.digest()
+
+    def digest(self) -> str:
+        """Of the crops."""
+        return self._digest
 
     def mine(self, net: nn.Module) -> None:
         """Weigh the squares by what the network gets wrong."""

@@ -13,7 +13,7 @@ from deepisp.train.journal import Journal
 from deepisp.train.run import Run, rate
 
 
-class Diverged(ValueError):
+class Diverged(RuntimeError):
     """The loss is no number any more."""
 
 
@@ -37,40 +37,46 @@ def train(
         ValueError: the folder holds a run with other settings.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    state = checkpoint.latest(folder, device=run.task.device)
+    state = checkpoint.latest(folder)
     if state is not None:
         run.restore(state)
     run.spread.wait()  # none writes before all have read
-    journal = Journal(folder, run.step) if run.spread.rank == 0 else None
+    journal = None
+    if run.spread.rank == 0:
+        checkpoint.drop_after(folder, run.step)
+        journal = Journal(folder, run.step)
     asked = run.settings
     end = min(asked.steps, stop_at or asked.steps)
-    since, total = time.monotonic(), torch.zeros((), device=run.task.device)
+    since, first, total = time.monotonic(), run.step, torch.zeros((), device=run.task.device)
     try:
         while run.step < end:
             total += run.advance()
-            if run.step % asked.log_every == 0 or run.step == end:
-                line = _figures(run, float(total), time.monotonic() - since)
+            is_logged = run.step % asked.log_every == 0 or run.step == end
+            is_saved = run.step % asked.save_every == 0 or run.step == end
+            if not (is_logged or is_saved):
+                continue
+            line = _figures(run, float(total), run.step - first, time.monotonic() - since)
+            if is_logged:
                 if journal is not None:
                     journal.figures(line)
                     say(line)
-                since = time.monotonic()
+                since, first = time.monotonic(), run.step
                 total.zero_()
-            if run.step % asked.save_every == 0 or run.step == end:
+            if is_saved:
                 _save(run, folder, journal)
     finally:
         if journal is not None:
             journal.close()
 
 
-def _figures(run: Run, total: float, took: float) -> dict[str, Any]:
-    """A line of the log, of the steps since the last."""
+def _figures(run: Run, total: float, steps: int, took: float) -> dict[str, Any]:
+    """A line of the log, of so many steps."""
     asked = run.settings
-    steps = (run.step - 1) % asked.log_every + 1
     loss = total / steps
     if not math.isfinite(loss):
         raise Diverged(f"the loss is {loss} at step {run.step}; a smaller rate than {asked.rate} may help")
     speed = asked.batch * steps / took
-    return {"step": run.step, "loss": loss, "rate": rate(asked, run.step), "crops_per_s": speed}
+    return {"step": run.step, "loss": loss, "rate": rate(asked, run.step - 1), "crops_per_s": speed}
 
 
 def _save(run: Run, folder: Path, journal: Journal | None) -> None:

@@ -10,6 +10,7 @@ Source: J. Lehtinen et al., "Noise2Noise: learning image restoration without cle
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -116,6 +117,14 @@ class Task:
         if batch.clean is None:
             raise ValueError("no clean samples in a batch; take a larger batch, or a smaller share of noisy")
         return self.clean.shown(output[: len(batch.clean.mosaic)], batch.clean)
+
+    @cached_property
+    def _digest(self) -> str:
+        return f"{self.clean.digest()} {self.bursts.digest()}"
+
+    def digest(self) -> str:
+        """Of the clean crops and the bursts."""
+        return self._digest
 
     def mine(self, net: nn.Module) -> None:
         """Weigh the clean pictures' squares by what the network gets wrong."""

@@ -52,24 +52,30 @@ class Perceptual:
         self.mean, self.std = mean, std
 
     @classmethod
-    def named(cls, name: str) -> "Perceptual":
+    def named(cls, name: str, *, device: torch.device | str = "cpu") -> "Perceptual":
         """A loss over a network of the caller's own code.
 
         Args:
             name: MODULE:NAME, which is a feature network, or a `Perceptual` with weights and means of its own. The
                 module is imported, from the current folder too: as good as running it.
+            device: that trains; a module goes there.
 
         Raises:
             ValueError: there is no such thing.
         """
         module, _, attribute = name.partition(":")
-        if (here := os.getcwd()) not in sys.path:
-            sys.path.insert(0, here)
+        before = [*sys.path]
+        sys.path.append(os.getcwd())  # last: what lies here hides nothing that is installed
         try:
             found = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError, ValueError) as error:
             raise ValueError(f"no features {name!r}: {error}; write MODULE:NAME") from error
-        return found if isinstance(found, cls) else cls(found)
+        finally:
+            sys.path[:] = before
+        loss = found if isinstance(found, cls) else cls(found)
+        if isinstance(loss.features, nn.Module):
+            loss.features.to(device)
+        return loss
 
     def __call__(self, output: Tensor, target: Tensor) -> Tensor:
         """The weighted sum, over layers, of the mean squared difference.

@@ -24,20 +24,6 @@ _LAST_RATE = 0.003  # of the largest, at the end of the cosine: the trial runs'
 _APART = 1_000_003  # between the seeds of two processes
 
 
-class Sample(Protocol):
-    """What a network is shown: see train/jdd.py."""
-
-    @property
-    def mosaic(self) -> Tensor:
-        """(B, 1, H, W) balanced signal."""
-        ...
-
-    @property
-    def sigma(self) -> Tensor:
-        """(B, 1, H, W) deviation of its noise."""
-        ...
-
-
 class Task(Protocol):
     """Where samples come from, and what makes an output good.
 
@@ -66,6 +52,10 @@ class Task(Protocol):
         Raises:
             ValueError: there is no truth.
         """
+        ...
+
+    def digest(self) -> str:
+        """What tells the data that are learned from others."""
         ...
 
     def mine(self, net: nn.Module) -> None:
@@ -127,7 +117,7 @@ class Run:
         sizes = {"width": settings.width, "blocks": settings.blocks, "has_bias": settings.biased}
         net = family.build(settings.network, settings.cfa, **(sizes if settings.network == "jdd" else {}))
         if settings.start is not None:
-            _take_over(net, zoo.named(settings.start))
+            _take_over(net, zoo.named(settings.start), settings.cfa)
         return cls(settings, task, net, spread or Spread())
 
     def advance(self) -> Tensor:
@@ -141,6 +131,7 @@ class Run:
         batch = self.task.batch(asked.batch // self.spread.count, self.generator)
         with self._precision():
             output = self.net(batch.mosaic, batch.sigma)
+        output = output.float()  # losses are no place for bfloat16
         loss = self.task.loss(output, batch)
         total = loss
         if self.critic is not None:
@@ -167,6 +158,7 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "generators": self.spread.gathered(self.generator.get_state().cpu()),
             "weights": self.task.weights,
+            "data": self.task.digest(),
             "critic": self.critic and self.critic.state(),
         }
 
@@ -183,6 +175,8 @@ class Run:
             raise ValueError(
                 f"the checkpoint is of a run with another {', '.join(other)}; take another folder, or its settings"
             )
+        if state["data"] != self.task.digest():
+            raise ValueError("the checkpoint is of a run on other data; take another folder, or its data")
         generators = state["generators"]
         if len(generators) != self.spread.count:
             raise ValueError(
@@ -194,7 +188,13 @@ class Run:
         self.generator.set_state(generators[self.spread.rank].cpu())
         if self.critic is not None:
             self.critic.restore(state["critic"])
-        self.task.weights, self.step = state["weights"], state["step"]
+        weights, self.step = state["weights"], state["step"]
+        self.task.weights = None if weights is None else weights.to(self.task.device)
+        steps = self.spread.gathered(self.step)
+        if len(set(steps)) > 1:
+            raise ValueError(
+                f"the processes read checkpoints of steps {steps}; give -o on a disk that all see"
+            )
 
     def weights(self) -> zoo.Weights:
         """What a run gives: the running mean of its network, and the noise that it has seen."""
@@ -222,14 +222,16 @@ def rate(settings: TrainSettings, step: int) -> float:
     return settings.rate * rising * (falling + _LAST_RATE)
 
 
-def _take_over(net: nn.Module, begin: zoo.Weights) -> None:
-    """Weights of the same layers; of another CFA all but those that see it."""
+def _take_over(net: nn.Module, begin: zoo.Weights, cfa: str) -> None:
+    """All weights of the same network; of another CFA, or another phase, all but those of the layers that see it."""
     mine = net.state_dict()
     theirs = {name: torch.from_numpy(one) for name, one in begin.tensors.items()}
-    fits = {name: one for name, one in theirs.items() if name in mine and mine[name].shape == one.shape}
-    if 2 * len(fits) < len(mine):
+    seeing = set() if begin.cfa == cfa else {"head.weight", "base.weight"}
+    fits = {name: one for name, one in theirs.items() if name not in seeing and name in mine}
+    if mine.keys() != theirs.keys() or any(mine[name].shape != one.shape for name, one in fits.items()):
         size = f", {begin.width} wide and {begin.blocks} blocks deep" if begin.network == "jdd" else ""
+        bias = " with biases" if begin.has_bias else ""
         raise ValueError(
-            f"the weights to start from are a {begin.network} network's{size}; take the same here"
+            f"the weights to start from are a {begin.network} network's{size}{bias}; take the same here"
         )
     net.load_state_dict(mine | fits)

@@ -3,7 +3,8 @@
     torchrun --nproc-per-node 4 -m deepisp train jdd --data … -o …
 
 Each process makes its share of a batch and has all of the network; slopes are averaged, so all take the same step.
-accelerate finds the devices and starts the communication (NCCL on GPUs, Gloo on CPUs). Alone it is not needed.
+accelerate finds the devices and starts the communication (NCCL on GPUs, Gloo on CPUs). Alone it is not needed. All
+read and the first writes checkpoints, so the folder of a run lies on a disk that all see.
 """
 
 import os
@@ -11,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from deepisp.picture.errors import MissingExtra
 
 
 class Spread:
@@ -34,6 +37,9 @@ class Spread:
     def wait(self) -> None:
         """Until all processes are here."""
 
+    def close(self) -> None:
+        """The processes part."""
+
 
 class Processes(Spread):
     """What torchrun started.
@@ -48,8 +54,10 @@ class Processes(Spread):
         Args:
             cpu: stay on the CPU though there are GPUs.
         """
-        from accelerate import PartialState
-
+        try:
+            from accelerate import PartialState
+        except ImportError as error:
+            raise MissingExtra("several processes need accelerate", "pip install 'deepisp[train]'") from error
         self._state = PartialState(cpu=cpu)
         self.rank, self.count = self._state.process_index, self._state.num_processes
         self.device: torch.device = self._state.device
@@ -74,11 +82,15 @@ class Processes(Spread):
         """Until all processes are here."""
         self._state.wait_for_everyone()
 
+    def close(self) -> None:
+        """The processes part."""
+        self._state.destroy_process_group()
+
 
 def started(*, cpu: bool = False) -> Spread:
     """The processes of torchrun, or this one alone.
 
     Raises:
-        ModuleNotFoundError: torchrun started several, and accelerate is not installed.
+        MissingExtra: torchrun started several, and accelerate is not installed.
     """
     return Processes(cpu=cpu) if int(os.environ.get("WORLD_SIZE", "1")) > 1 else Spread()

@@ -69,3 +69,9 @@ def test_the_torch_path_gets_the_same_values() -> None:
     solved = plan.solve(frame, Settings(**LINEAR))
     given = replace(solved, values=denoise.denoised(solved))
     assert np.allclose(tensors.render(given, device="cpu"), deepisp.develop(frame, **LINEAR), atol=1e-5)
+
+
+def test_a_network_that_was_asked_for_in_vain_is_said() -> None:
+    lines: list[str] = []
+    deepisp.develop(replace(shot()[0], noise=None), model="fast", warn=lines.append)
+    assert lines == ["not denoised: the noise of this demosaiced file is unknown, or cannot be seen"]

@@ -57,3 +57,12 @@ def test_what_is_no_file_of_weights_is_said(tmp_path: Path) -> None:
         Settings(model="slow")
     with pytest.raises(ValueError, match=r"^model: .*picture\.png: no weights of deepisp"):
         Settings(model=tmp_path / "picture.png")
+
+
+def test_a_file_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    frame, _ = noisy_frame(height=80, width=80)
+    path, plain = tmp_path / "own.safetensors", {"tone": "none", "color": "camera", "bits": 32}
+    for how in ({}, {"device": "cpu:0"}):  # both paths
+        whole = deepisp.develop(frame, model=save(path), **plain, **how)
+        half = deepisp.develop(frame, model=save(path, brightness=0.5), **plain, **how)
+        assert np.allclose(half, whole / 2, atol=1e-6)

@@ -72,3 +72,20 @@ def test_every_shipped_network_is_what_it_says(name):
     assert {key: tuple(one.shape) for key, one in net.state_dict().items()} == {
         key: one.shape for key, one in weights.tensors.items()
     }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cfa": 7},
+        {"cfa": "RG"},
+        {"cfa": "WWWW"},
+        {"noise_most": "much"},
+        {"noise_most": -1.0},
+        {"blocks": 10**9},
+    ],
+)
+def test_numbers_that_no_network_has_are_refused(tmp_path, change):
+    zoo.save(tmp_path / "w", made()._replace(**change))
+    with pytest.raises(ValueError, match="no weights of deepisp"):
+        zoo.load(tmp_path / "w")

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter1d
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor import flat_places, level_sets
 from deepisp.sensor.estimate import estimate_mosaic
-from deepisp.sensor.flat_places import Lines, Place
+from deepisp.sensor.flat_places import NoiseLines, Place
 
 SHOT, READ = 1e-3, 2e-5
 Array = NDArray[np.float64]
@@ -38,13 +38,13 @@ def interpolated(seed: int, side: int = 512) -> Array:
     return noise / noise.std()
 
 
-def places(signal: Array, lines: Lines, cfa: str = "RGGB") -> tuple[Place, ...]:
+def places(signal: Array, lines: NoiseLines, cfa: str = "RGGB") -> tuple[Place, ...]:
     patches = level_sets.patches(signal, cfa, low=-math.inf, high=1.0)
     return flat_places.places(patches, signal.shape, cfa, lines, low=-math.inf, high=1.0)
 
 
-def lines(factor: float = 1.0, colors: int = 3) -> Lines:
-    return Lines(np.full(colors, SHOT * factor), np.full(colors, READ * factor))
+def lines(factor: float = 1.0, colors: int = 3) -> NoiseLines:
+    return NoiseLines(np.full(colors, SHOT * factor), np.full(colors, READ * factor))
 
 
 @pytest.mark.parametrize("cfa", ["RGGB", "W", cfa_cell.XTRANS])
@@ -109,7 +109,7 @@ def test_neighbors_that_are_alike_count_with_their_whole_power() -> None:
     light = scene()
     shot, read = 2e-5, 4e-8
     signal = light + interpolated(4) * np.sqrt(shot * light + read)
-    low = Lines(np.full(3, shot / 10), np.full(3, read / 10))
+    low = NoiseLines(np.full(3, shot / 10), np.full(3, read / 10))
     found = places(signal, low)
     assert min(one.alike for one in found) > flat_places.ALIKE
     shown = flat_places.raised(low, found)
@@ -135,3 +135,15 @@ def test_alike_neighbors_of_a_possible_line_change_nothing() -> None:
     tiny = lines(5e-3)  # 200,000 electrons at white
     assert flat_places.raised(tiny, of_cloth).shots == pytest.approx(10 * tiny.shots)  # held back, of 15
     assert flat_places.raised(tiny, tuple(one._replace(alike=0.0) for one in of_cloth)) is tiny
+
+
+def test_a_level_without_any_noise_is_no_level_of_noise() -> None:
+    """Posterized shadows: a line through them would lie at 0."""
+    light = scene()
+    dark = light < 0.12
+    seen = np.where(dark, 0.08, light + white(2) * np.sqrt(SHOT * light + READ))
+    low = lines(1 / 50)
+    found = places(seen, low)
+    assert math.isinf(found[0].spread)
+    shown = flat_places.raised(low, found)
+    assert shown is low or (shown.shots > 0.5 * SHOT).all()

@@ -14,6 +14,7 @@ from PIL import Image
 
 from deepisp.data.crops import Crops
 from deepisp.data.pairs import through
+from deepisp.networks import zoo
 from deepisp.networks.jdd import JDD
 from deepisp.train import checkpoint, critic, loop, mining
 from deepisp.train.jdd import Task
@@ -217,3 +218,80 @@ def test_samples_and_figures_are_written(tmp_path: Path) -> None:
     board.Reload()
     assert [one.step for one in board.Scalars("loss")] == [2, 4, 6, 8, 9]
     assert [one.step for one in board.Images("samples")] == [3, 6, 9]
+
+
+def test_figures_after_a_stop_are_of_the_steps_since(tmp_path: Path) -> None:
+    asked = SMALL.model_copy(update={"save_every": 5, "log_every": 2, "mining_every": 0})
+    loop.train(run(asked), tmp_path / "whole")
+    for stop_at in (5, None):
+        loop.train(run(asked), tmp_path / "parts", stop_at=stop_at)
+    lines = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 4, 5, 6, 8, 9]
+    whole = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text().splitlines()]
+    both = (lines[2]["loss"] + lines[3]["loss"]) / 2  # one step each
+    assert both == pytest.approx(whole[2]["loss"], rel=1e-5)
+
+
+def test_no_number_is_not_saved(tmp_path: Path) -> None:
+    one = run(SMALL.model_copy(update={"log_every": 100, "save_every": 2}))
+    advance = one.advance
+    one.advance = lambda: advance() * (float("nan") if one.step > 4 else 1.0)  # type: ignore[method-assign]
+    with pytest.raises(loop.Diverged):
+        loop.train(one, tmp_path)
+    assert [path.name[11:-3] for path in checkpoint.found(tmp_path)] == ["00000002", "00000004"]
+
+
+def test_other_pictures_are_not_learned_on(tmp_path: Path) -> None:
+    loop.train(run(), tmp_path, stop_at=3)
+    other = Run.begun(SMALL, Task(SMALL, Crops.of(smooth_pictures(2), SMALL.crop)))
+    with pytest.raises(ValueError, match="on other data"):
+        loop.train(other, tmp_path)
+
+
+def test_damaged_checkpoints_are_not_a_new_beginning(tmp_path: Path) -> None:
+    loop.train(run(), tmp_path)
+    for path in checkpoint.found(tmp_path):
+        path.write_bytes(b"damaged")
+    log = (tmp_path / "log.jsonl").read_text()
+    with pytest.raises(ValueError, match="all checkpoints are damaged"):
+        loop.train(run(), tmp_path)
+    assert (tmp_path / "log.jsonl").read_text() == log
+
+
+def test_a_damaged_last_checkpoint_goes(tmp_path: Path) -> None:
+    loop.train(run(), tmp_path, stop_at=6)
+    checkpoint.found(tmp_path)[-1].write_bytes(b"damaged")
+    loop.train(run(), tmp_path, stop_at=5)
+    assert [path.name[11:-3] for path in checkpoint.found(tmp_path)] == ["00000003", "00000005"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"blocks": 2}, {"width": 8}, {"biased": True}, {"network": "gharbi", "crop": 32}]
+)
+def test_weights_of_another_shape_are_no_start(tmp_path: Path, change: dict[str, object]) -> None:
+    path = tmp_path / "start.safetensors"
+    zoo.save(path, run().weights())
+    with pytest.raises(ValueError, match="are a jdd network's, 4 wide and 1 blocks deep; take the same here"):
+        run(SMALL.model_copy(update={"start": str(path)} | change))
+
+
+def test_of_another_phase_all_is_taken_but_what_sees_it(tmp_path: Path) -> None:
+    path = tmp_path / "start.safetensors"
+    begin = run(SMALL.model_copy(update={"seed": 5}))
+    begin.advance()
+    zoo.save(path, begin.weights())
+    fresh, same, other = (
+        run(SMALL.model_copy(update=one)).net.state_dict()
+        for one in ({}, {"start": str(path)}, {"start": str(path), "cfa": "GRBG"})
+    )
+    theirs = begin.average.state_dict()
+    assert all(torch.equal(same[name], theirs[name]) for name in theirs)
+    assert torch.equal(other["blocks.0.first.weight"], theirs["blocks.0.first.weight"])
+    assert torch.equal(other["head.weight"], fresh["head.weight"])
+
+
+def test_a_network_of_bfloat16_can_be_judged() -> None:
+    asked = SMALL.model_copy(
+        update={"network": "srresnet", "adversarial": 0.1, "precision": "bf16", "crop": 24}
+    )
+    assert torch.isfinite(run(asked).advance())

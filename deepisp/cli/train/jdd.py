@@ -1,7 +1,7 @@
 """`deepisp train jdd`: a network for demosaicing and denoising, from clean pictures."""
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ _WEIGHTS = "weights.safetensors"
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
 @click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True),
               help="a picture or a folder of them; more than once for many")  # fmt: skip
-@click.option("--bursts", "places", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
+@click.option("--bursts", multiple=True, type=click.Path(path_type=Path, exists=True, file_okay=False),
               help="a folder of raw files of one still scene, or of such folders; with --noisy")  # fmt: skip
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, file_okay=False),
               help="folder of the run: checkpoints, log, weights")  # fmt: skip
@@ -33,7 +33,7 @@ _WEIGHTS = "weights.safetensors"
 def jdd(
     *,
     data: tuple[Path, ...],
-    places: tuple[Path, ...],
+    bursts: tuple[Path, ...],
     output: Path,
     config: Path | None,
     device: str,
@@ -55,13 +55,20 @@ def jdd(
     from deepisp.train import begin, loop
 
     torch.set_num_threads(threads or torch.get_num_threads())
-    run, about = begin.begun(settings, data, scenes=places, device=device)
-    if run.spread.rank:
-        loop.train(run, output)
+    run, about = begin.from_disk(settings, data, burst_folders=bursts, device=device)
+    is_first = run.spread.rank == 0
+    if is_first:
+        say.note(about)
+    try:
+        with _progress(settings.steps) if is_first else nullcontext(lambda _: None) as tell:
+            loop.train(run, output, say=tell)
+    except loop.Diverged as error:
+        say.error(output, str(error))
+        return outcome.SOME_FAILED
+    finally:
+        run.spread.close()
+    if not is_first:
         return outcome.DONE
-    say.note(about)
-    with _progress(settings.steps) as tell:
-        loop.train(run, output, say=tell)
     digest = zoo.save(output / _WEIGHTS, run.weights())
     say.data(json.dumps({"weights": str(output / _WEIGHTS), "sha256": digest, "steps": run.step}))
     return outcome.DONE

@@ -162,11 +162,11 @@ def _masks(cfa: str, height: int, width: int) -> Plane:
 def shipped(name: str, threads: int = 1) -> Engine:
     """The engine of a network that comes with deepisp, or of a file; made once, whichever threads ask."""
     with _ALONE:
-        return _shipped(name, threads)
+        return _shipped(name, threads, zoo.stamp(name))
 
 
 @lru_cache(maxsize=4)
-def _shipped(name: str, threads: int) -> Engine:
+def _shipped(name: str, threads: int, _: tuple[int, int]) -> Engine:
     return Engine(zoo.own(zoo.named(name), name), threads=threads)
 
 

@@ -14,10 +14,14 @@ from deepisp.networks.jdd import JDD
 from deepisp.sensor import cfa as cfa_cell
 
 
-@lru_cache(maxsize=4)
 def shipped(name: str, device: str) -> JDD:
     """A network that comes with deepisp, or of a file, on a device, ready to run."""
-    placed = JDD.of(zoo.named(name)).to(device)
+    return _shipped(name, device, zoo.stamp(name))
+
+
+@lru_cache(maxsize=4)
+def _shipped(name: str, device: str, _: tuple[int, int]) -> JDD:
+    placed = JDD.of(zoo.own(zoo.named(name), name)).to(device)
     return placed.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]  # torch's stubs
 
 
