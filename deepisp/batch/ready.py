@@ -35,7 +35,7 @@ def check_device(device: str) -> None:
         try:
             tensors.device_of(device)
         except tensors.NoDevice as error:
-            raise Unready(str(error)) from error
+            raise Unready(f"no device {device!r} here (use --device cpu)") from error
 
 
 def prepare_folders(folders: Iterable[Path]) -> None:

@@ -158,7 +158,7 @@ def test_no_device_is_5(deepisp: Call, shoot: Shoot, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     shoot("a.dng")
     result = deepisp("develop", "a.dng", "-o", "a.jpg", "--device", "cuda")
-    assert (result.exit_code, result.stderr) == (5, "error: no CUDA device here (use --device cpu)\n")
+    assert (result.exit_code, result.stderr) == (5, "error: no device 'cuda' here (use --device cpu)\n")
 
 
 def test_a_full_disk_is_5_and_ends_the_run(

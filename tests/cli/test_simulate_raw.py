@@ -178,7 +178,7 @@ def test_no_input_is_overwritten(deepisp: Call, pictures: Path, tmp_path: Path) 
         (["--cfa", "RGB"], 2, "or one of xtrans, quad, mono"),
         (["--exposure-ratio", "0.5"], 2, "0.5 is not in the range"),
         (["--blur", "20"], 4, "blur a larger picture"),
-        (["--device", "cuda"], 5, "no CUDA device here"),
+        (["--device", "cuda"], 5, "no device 'cuda' here"),
     ],
 )
 def test_wrong_words_are_one_line(
