@@ -105,8 +105,13 @@ class Plan:
 
     @property
     def signal_ceiling(self) -> float:
-        """Where the balanced signal is ended before demosaicing: only `clip` ends it there."""
-        return self.ceiling if self.highlights == "clip" and not self.is_settled_late else float("inf")
+        """Where the balanced signal is ended before demosaicing: only `clip` ends it at white.
+
+        Networks see far, and are never shown what no sensor can give.
+        """
+        if self.highlights == "clip" and not self.is_settled_late:
+            return self.ceiling
+        return 2 * float(self.mosaic_levels.max()) if self.network else float("inf")
 
     @property
     def blend_ceiling(self) -> float | None:

@@ -100,12 +100,8 @@ def named(name: str) -> Weights:
 
 
 def stamp(name: str) -> tuple[int, int]:
-    """What changes when a file of weights is written anew: time and size; zeros for a shipped network.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    if name in entries():
+    """What changes when a file of weights is written anew: time and size; zeros for what is no file."""
+    if name in entries() or not Path(name).is_file():
         return 0, 0
     about = Path(name).stat()
     return about.st_mtime_ns, about.st_size

@@ -201,7 +201,7 @@ def test_both_paths_are_watched_by_the_same_figure(cfa, rows, monkeypatch, tmp_p
     from deepisp.develop.demosaic import learned
 
     monkeypatch.setattr(
-        learned, "_shipped", lambda name, threads: learned.Engine(zoo.named(name), precision="fp32")
+        learned, "_shipped", lambda name, threads, _: learned.Engine(zoo.named(name), precision="fp32")
     )
     monkeypatch.setattr(device_memory, "MOST", rows)
     frame, _ = noisy_frame(cfa, 470, 150, default_crop=Area(31, 7, 420, 130))
