@@ -22,7 +22,7 @@ from deepisp.sensor import cfa as cfa_cell
 Plane = NDArray[np.float32]
 Precision = Literal["auto", "bf16", "fp32"]
 
-TILE = 1024  # photosites of a side: with bands of 384 rows 11 MB a layer; halos are a tenth of the work
+TILE = 640  # photosites of a side: with bands of 384 rows 7 MB a layer, and halos are a sixth of the work
 
 _SIGMA_SCALE = 10.0  # as networks/jdd.py has it
 
