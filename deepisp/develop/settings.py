@@ -137,8 +137,9 @@ def _digest_of_weights(path: str) -> bytes:
     from deepisp.networks import zoo
 
     try:
-        zoo.own(zoo.load(Path(path)), path)
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest().encode()
+        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        zoo.own(zoo.load(Path(path), sha256=digest), path)
+        return digest.encode()
     except OSError as error:
         words = f"must be {', '.join(MODELS)} or a file of weights; {path}: {error.strerror}"
         raise Wrong((Fault("model", words),)) from error

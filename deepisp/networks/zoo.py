@@ -92,7 +92,7 @@ def named(name: str) -> Weights:
     if name in entries():
         return shipped(name)
     try:
-        return load(Path(name))
+        return _of_file(name, stamp(name))
     except OSError as error:
         raise ValueError(
             f"no network and no file {name!r}; known networks: {', '.join(entries())}"
@@ -105,6 +105,11 @@ def stamp(name: str) -> tuple[int, int]:
         return 0, 0
     about = Path(name).stat()
     return about.st_mtime_ns, about.st_size
+
+
+@lru_cache(maxsize=4)
+def _of_file(name: str, _: tuple[int, int]) -> Weights:
+    return load(Path(name))
 
 
 @lru_cache(maxsize=8)

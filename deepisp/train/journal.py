@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from deepisp.picture import atomic
+
 _LOG, _SAMPLES, _BOARD = "log.jsonl", "samples", "tensorboard"
 
 
@@ -57,7 +59,7 @@ class Journal:
         if path.exists():
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-            path.write_text("".join(kept), encoding="utf-8")
+            atomic.commit(path, "".join(kept).encode())
 
 
 def sheet(*columns: NDArray[np.float32]) -> NDArray[np.uint8]:
