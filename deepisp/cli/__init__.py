@@ -15,8 +15,10 @@ VERBS = {
     "simulate": "Pictures to the numbers that a sensor might have given.",
     "train": "Networks from pictures.",
     "evaluate": "How good networks are, by the literature's protocols.",
+    "datasets": "What data sets need: where they are, and whether one is whole.",
     "models": "The networks that come with deepisp, and their cards.",
     "export": "A network to ONNX or PT2, for other programs.",
+    "convert-weights": "Weights of published networks, from PyTorch files to ours.",
     "demo": "A noisy raw file, made here and developed.",
 }
 _OLDEST_LIBRAW = (0, 22, 2)  # earlier ones read past their buffers: LibRaw's changelog of 0.22.2

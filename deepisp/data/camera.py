@@ -145,8 +145,18 @@ def named(model: str, iso: float | None) -> Camera:
         ValueError: no such camera, or no noise of it at this ISO.
         OSError: the file cannot be read.
     """
+    return of_profile(profile(model), iso)
+
+
+def profile(model: str) -> Profile:
+    """What is known of a camera of sensors/, by any of its names, or of one's own, by its file (.toml).
+
+    Raises:
+        ValueError: no such camera.
+        OSError: the file cannot be read.
+    """
     is_file = model.endswith(".toml") or os.sep in model
-    return of_profile(sensor_profile.load(Path(model)) if is_file else noises.known(model), iso)
+    return sensor_profile.load(Path(model)) if is_file else noises.known(model)
 
 
 def of_profile(known: Profile, iso: float | None) -> Camera:

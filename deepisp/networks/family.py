@@ -10,6 +10,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from deepisp.networks import zoo
 from deepisp.networks.autoencoder import Autoencoder
+from deepisp.networks.chen import Chen
+from deepisp.networks.dark import Dark
 from deepisp.networks.dncnn import DnCNN
 from deepisp.networks.gharbi import Gharbi
 from deepisp.networks.jdd import JDD
@@ -23,6 +25,8 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "autoencoder": Autoencoder,
     "srresnet": SRResNet,
     "kpn": KPN,
+    "chen": Chen,
+    "dark": Dark,
 }
 
 
@@ -66,7 +70,8 @@ def of(weights: zoo.Weights) -> nn.Module:
     """
     if weights.network == "jdd":
         return JDD.of(weights)
-    net = build(weights.network, weights.cfa)
+    # Of the published ones only chen comes with offsets in some layers or without.
+    net = build(weights.network, weights.cfa, **({"has_bias": True} if weights.has_bias else {}))
     try:
         net.load_state_dict({name: torch.from_numpy(one) for name, one in weights.tensors.items()})
     except RuntimeError as error:
@@ -78,7 +83,8 @@ def of(weights: zoo.Weights) -> nn.Module:
 
 def cost(net: nn.Module) -> Cost:
     """Counted while one small mosaic passes through it."""
-    side = max(32, int(getattr(net, "unit", 2)))  # powers of two: whole units of every network
+    unit = int(getattr(net, "unit", 2))
+    side = unit * -(-32 // unit)
     mosaic = torch.zeros(1, 1, side, side).to(next(net.parameters()))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         net(mosaic, mosaic)

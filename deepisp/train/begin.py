@@ -3,10 +3,10 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from deepisp.data import bursts, crops, pictures
+from deepisp.data import bursts, crops, dark, pictures
 from deepisp.develop import tensors
-from deepisp.train import noise2noise, run, spread
-from deepisp.train.jdd import Task
+from deepisp.train import dark as dark_task
+from deepisp.train import jdd, noise2noise, run, spread
 from deepisp.train.perceptual import Perceptual
 from deepisp.train.settings import TrainSettings
 
@@ -37,7 +37,7 @@ def from_disk(
     files = crops.files(data)
     drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
     features = Perceptual.named(settings.features, device=place) if settings.features else None
-    clean = Task(settings, drawn, perceptual=features)
+    clean = _task(settings, drawn, features)
     task: run.Task = clean
     about = f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP"
     if burst_folders:
@@ -46,3 +46,11 @@ def from_disk(
         task = noise2noise.Task(clean, frames)
         about += f", {len(frames)} bursts"
     return run.Run.begun(settings, task, processes), f"{about}, on {processes.count} x {place}"
+
+
+def _task(settings: TrainSettings, drawn: crops.Crops, features: Perceptual | None) -> jdd.Task:
+    if settings.dark is None:
+        return jdd.Task(settings, drawn, perceptual=features)
+    known = dark.protocol(settings.dark)
+    simulator = dark.DarkSimulator.of(known, settings.cfa)
+    return dark_task.Task(settings, drawn, perceptual=features, simulator=simulator)

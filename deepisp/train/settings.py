@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from deepisp.checked import Checked
 
-NetworkName = Literal["jdd", "gharbi", "dncnn", "autoencoder", "srresnet", "kpn"]
+NetworkName = Literal["jdd", "dark", "chen", "gharbi", "dncnn", "autoencoder", "srresnet", "kpn"]
 LossName = Literal["l1", "l2", "charbonnier", "gradients", "frequencies", "ssim", "ms-ssim", "ms-ssim+l1"]
 
 
@@ -39,6 +39,10 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     noisy: float = Field(
         0.0, ge=0, le=1, description="share of the samples that are pairs of noisy frames, see noise2noise.py"
     )
+    dark: str | None = Field(
+        None,
+        description="dark-simulated, or a protocol like it (.toml): all mosaics are of its cameras in low light",
+    )
     loss: LossName = Field("l1", description="what is made small, see losses.py")
     perceptual: float = Field(
         0.0, ge=0, le=100, description="weight of a loss by a network for recognition, see features"
@@ -68,6 +72,8 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     def _fits(self) -> Self:
         if bool(self.perceptual) != (self.features is not None):
             raise ValueError("perceptual and features go together: give both or none")
+        if self.dark is not None and (self.mining_every or self.noisy):
+            raise ValueError("dark goes without mining and noisy pairs: leave those out")
         return self
 
 
