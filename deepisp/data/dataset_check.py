@@ -16,7 +16,7 @@ from deepisp.data.datasets import DataSet, Part, Sid
 
 _TIFF = (b"II*\0", b"MM\0*")
 _RAF = b"FUJIFILM"
-# Offset and length, big-endian, of a RAF's JPEG, of its CFA's header, of its CFA: libopenraw.freedesktop.org/formats/raf.
+# Offset and length, big-endian, of a RAF's JPEG, its CFA's header and its CFA: libopenraw.freedesktop.org/formats/raf.
 _RAF_PLACES = struct.Struct(">84x6I")
 _MOST_PAGES = 64
 
