@@ -4,7 +4,10 @@ import click
 
 from deepisp.cli.lazy import LazyGroup
 
-VERBS = {"jdd": "Demosaicing and denoising: display-coded pictures, and a camera's light."}
+VERBS = {
+    "jdd": "Demosaicing and denoising: display-coded pictures, and a camera's light.",
+    "sid": "See-in-the-Dark: the authors' protocol, by exposure ratio.",
+}
 
 
 @click.group(cls=LazyGroup, package=__name__, verbs=VERBS)

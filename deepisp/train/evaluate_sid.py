@@ -1,0 +1,147 @@
+"""See-in-the-Dark by its authors' protocol: pictures of 8 bits against LibRaw's of the long exposure, by ratio.
+
+    short exposure ─► method ─► clip, 8 bits ─┐
+    long exposure ─► sid_protocol.ground_truth ─► 8 bits ─► PSNR, SSIM, no border
+
+Published figures differ by the split, and by which SSIM is meant: both are named. `ssim` is Wang's (a Gaussian window,
+the mean of three channels), `ssim_uniform` scikit-image's default (7 x 7), `ssim_gray` Wang's of the luma alone.
+Source: C. Chen et al., "Learning to see in the dark", CVPR 2018, its test_Sony.py, and issue 52 of its repository.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deepisp.data import sid_protocol
+from deepisp.data.sid import Pair
+from deepisp.data.sid_protocol import Levels
+from deepisp.networks import zoo
+from deepisp.raw.image import RawImage
+from deepisp.raw.read import read
+from deepisp.sensor import cfa as cfa_cell
+from deepisp.train import metrics
+
+Method = Callable[[RawImage, float], NDArray[np.float32]]
+
+_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+
+
+class Figures(NamedTuple):
+    """Means over pairs.
+
+    Attributes:
+        psnr: dB.
+        ssim: see above.
+        ssim_uniform: likewise.
+        ssim_gray: likewise.
+        pairs: how many.
+    """
+
+    psnr: float
+    ssim: float
+    ssim_uniform: float
+    ssim_gray: float
+    pairs: int
+
+
+def score(method: Method, pairs: Iterable[Pair]) -> dict[int | None, Figures]:
+    """Run a method over pairs.
+
+    Args:
+        method: a short exposure and its exposure ratio to a display-coded picture (H, W, 3), 0 to 1, from the top left
+            of the active area; it may leave out parts of cells at the bottom and on the right.
+        pairs: of `sid.pairs`.
+
+    Returns:
+        By exposure ratio, rounded; of all pairs at None.
+
+    Raises:
+        ValueError: there is no pair, or a picture that is larger than its truth.
+        RawError: a file gives no picture.
+    """
+    rows: list[tuple[int, list[float]]] = []
+    for pair in pairs:
+        output = method(read(pair.short), pair.exposure_ratio)
+        truth = sid_protocol.ground_truth(pair.long)
+        if any(one < other for one, other in zip(truth.shape, output.shape, strict=True)):
+            raise ValueError(
+                f"{pair.short}: {output.shape}, larger than the truth's {truth.shape}; not turned?"
+            )
+        same = truth[: output.shape[0], : output.shape[1]]
+        rows.append((round(pair.exposure_ratio), compared(output, same)))
+    if not rows:
+        raise ValueError("no pairs to evaluate on; name a split that has some")
+    found: dict[int | None, Figures] = {}
+    for ratio in (*sorted({ratio for ratio, _ in rows}), None):
+        of = [figures for one, figures in rows if ratio in (None, one)]
+        psnr, ssim, uniform, gray = np.mean(of, 0).tolist()
+        found[ratio] = Figures(psnr, ssim, uniform, gray, len(of))
+    return found
+
+
+def chen(path: Path, levels: Levels) -> Method:
+    """The authors' network with these weights.
+
+    Args:
+        path: weights, as deepisp convert-weights makes them.
+        levels: of the data set.
+
+    Raises:
+        ValueError: weights of another network, or, when the method is called, for another sensor.
+    """
+    import torch
+
+    from deepisp.networks import family
+    from deepisp.networks.chen import Chen
+
+    weights = zoo.named(str(path))
+    net = family.of(weights)
+    if not isinstance(net, Chen):
+        raise ValueError(
+            f"{path}: a {weights.network} network; make weights of See-in-the-Dark's by convert-weights"
+        )
+
+    def developed(raw: RawImage, exposure_ratio: float) -> NDArray[np.float32]:
+        kinds = [cfa_cell.kind(cfa) for cfa in (weights.cfa, raw.active_cfa)]
+        if kinds[0] != kinds[1]:
+            raise ValueError(f"{path}: for {kinds[0]} sensors, the file is of a {kinds[1]} one")
+        planes = sid_protocol.network_input(raw, exposure_ratio, levels)
+        with torch.inference_mode():
+            made = net.developed(torch.from_numpy(planes)[None])[0]
+        return np.ascontiguousarray(made.clamp(0, 1).movedim(0, -1).numpy())
+
+    return developed
+
+
+def compared(output: NDArray[Any], truth: NDArray[Any]) -> list[float]:
+    """PSNR and the three SSIMs of two pictures (H, W, 3) of 0 to 1, brought to 8 bits first.
+
+    >>> compared(np.full((16, 16, 3), 0.5), np.full((16, 16, 3), 0.5001))
+    [inf, 1.0, 1.0, 1.0]
+    """
+    try:
+        from skimage.metrics import structural_similarity
+    except ImportError as error:
+        raise ValueError(f"one SSIM is scikit-image's: {error}; pip install scikit-image") from error
+    one, other = (eight_bits(picture) / 255.0 for picture in (output, truth))
+    gray = [picture @ _LUMA[:, None] for picture in (one, other)]
+    uniform = structural_similarity(one, other, data_range=1.0, channel_axis=-1)  # type: ignore[no-untyped-call]
+    return [
+        metrics.psnr(one, other, border=0),
+        metrics.ssim(one, other, border=0),
+        float(uniform),
+        metrics.ssim(*gray, border=0),
+    ]
+
+
+def eight_bits(picture: NDArray[Any]) -> NDArray[np.uint8]:
+    """As the authors save it, by SciPy's toimage: clipped, rounded half up.
+
+    >>> eight_bits(np.array([-1, 0.49 / 255, 0.5 / 255, 2])).tolist()
+    [0, 0, 1, 255]
+    """
+    rounded: NDArray[np.uint8] = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+    return rounded
