@@ -2,7 +2,7 @@
 
 a b a b        4 planes of half the size, in the raster order of the cell: a, b, c, d.
 c d c d        Bayer: each plane is one color. Quad: each is all four, in turns of 2 x 2 cells.
-a b a b        X-Trans: colors change from cell to cell with the period 3, so they are told by masks.
+a b a b        X-Trans: colors change from one 2 x 2 to the next with the period 3.
 c d c d
 """
 

@@ -7,6 +7,7 @@ weights/NAME.md what it can do.
 
 import hashlib
 import json
+import math
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -57,7 +58,7 @@ class Weights(NamedTuple):
     @property
     def halo(self) -> int:
         """Photosites on each side that a pixel depends on."""
-        return 2 * (2 * self.blocks + 2)
+        return halo(self.cfa, self.blocks)
 
     @property
     def parameters(self) -> int:
@@ -66,8 +67,9 @@ class Weights(NamedTuple):
 
     @property
     def kmac(self) -> float:
-        """Thousands of multiplications a photosite: every layer of jdd runs once for each cell of four."""
-        return sum(one.size for one in self.tensors.values() if one.ndim == 4) / 4000
+        """Thousands of multiplications a photosite: a layer of jdd with n + 2 taps on a side steps by n."""
+        layers = [one.shape for one in self.tensors.values() if one.ndim == 4]
+        return float(sum(math.prod(shape) / (shape[-1] - 2) ** 2 for shape in layers) / 4000)
 
 
 @lru_cache(maxsize=1)
@@ -168,27 +170,48 @@ def card(name: str) -> str:
 
 
 def save(path: Path, weights: Weights) -> str:
-    """Write weights as float32; the SHA-256 of the file."""
+    """Write weights as float32, whole or not at all; the SHA-256 of the file."""
     from safetensors.numpy import save as serialize
 
     about: dict[str, Any] = weights._asdict()
     tensors = {name: np.ascontiguousarray(one, np.float32) for name, one in about.pop("tensors").items()}
     data = serialize(tensors, metadata={"deepisp": json.dumps(about)})
-    path.write_bytes(data)
+    part = path.with_name(f".{path.name}.part")
+    part.write_bytes(data)
+    part.replace(path)
     return hashlib.sha256(data).hexdigest()
 
 
 def shapes(cfa: str, width: int, blocks: int, *, has_bias: bool) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the tensors of networks/jdd.py."""
-    seen, told = (4, 8) if len(cfa) == 4 else (12, 28)
-    layers = {"head": (width, told)}
+    layers = {"head": (width, seen(cfa))}
     layers |= {f"blocks.{n}.{one}": (width, width) for n in range(blocks) for one in ("first", "second")}
     layers |= {"tail": (12, width)}
     found: dict[str, tuple[int, ...]] = {f"{name}.weight": (*ends, 3, 3) for name, ends in layers.items()}
-    found["base.weight"] = (12, seen, 3, 3)
     if has_bias:
         found |= {f"{name}.bias": ends[:1] for name, ends in layers.items()}
-    return found
+    n = places(cfa)
+    return found | {"base.weight": (12 * n * n, 4, n + 2, n + 2)}
+
+
+def places(cfa: str) -> int:
+    """Places of 2 x 2 photosites on a side of the CFA's cell, or of as many cells as have an even side.
+
+    >>> places("RGGB"), places("RRGGRRGGGGBBGGBB"), places("RGBGBRBRG")
+    (1, 2, 3)
+    """
+    return math.lcm(math.isqrt(len(cfa)), 2) // 2
+
+
+def seen(cfa: str) -> int:
+    """Planes that the first layer of networks/jdd.py sees: samples and sigma; of larger cells a guess, too."""
+    return 8 if places(cfa) == 1 else 12 + 4 + 12
+
+
+def halo(cfa: str, blocks: int) -> int:
+    """Photosites on each side that a pixel of networks/jdd.py may depend on: of larger cells by way of the guess."""
+    n = places(cfa)
+    return 2 * (2 * blocks + 2 + (0 if n == 1 else n))
 
 
 def own(weights: Weights, name: object) -> Weights:

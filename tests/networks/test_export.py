@@ -77,7 +77,7 @@ def test_a_file_says_what_a_program_must_know() -> None:
     model = onnx.load_from_string(exported(XTRANS, has_bias=True))
     about = {one.key: one.value for one in model.metadata_props}
     assert about["cfa"] == XTRANS
-    assert about["halo"] == "8"  # 4 layers, two of them of the block, and each sees 2 photosites further
+    assert about["halo"] == "14"  # 4 layers of 2 photosites, and the guess sees a cell of 6 further
     assert about["multiple"] == "6"
     assert about["noise_most"] == "0.1"
     assert about["deepisp"] == deepisp.__version__

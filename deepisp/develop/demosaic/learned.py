@@ -69,10 +69,13 @@ class Engine:
             self._own.requests = [model.create_infer_request() for model in self._models]
         trunk, base = self._own.requests
         seen = np.ascontiguousarray(mosaic, np.float32)[None, None]
-        masks = () if len(self.weights.cfa) == 4 else (_masks(self.weights.cfa, *mosaic.shape),)
         told = np.ascontiguousarray(sigma, np.float32)[None, None]
-        detail = trunk.infer([seen, told, *masks])[0]
-        return cast(Plane, (base.infer([seen, *masks])[0] + detail)[0])
+        guess, rgb = base.infer([seen]).values()
+        of_cells = (
+            () if zoo.places(self.weights.cfa) == 1 else (_masks(self.weights.cfa, *mosaic.shape), guess)
+        )
+        detail = trunk.infer([seen, told, *of_cells])[0]
+        return cast(Plane, (rgb + detail)[0])
 
 
 @lru_cache(maxsize=1)
@@ -94,18 +97,20 @@ def _core() -> Any:
 
 
 def _trunk(weights: Weights) -> Any:
-    """The graph of everything that is learned but the linear filter: mosaic, sigma, masks to RGB."""
+    """The graph of everything that is learned but the linear filter: mosaic, sigma to RGB.
+
+    Of larger cells it takes the masks of the colors and the linear guess too.
+    """
     import openvino
     from openvino import opset13 as op
 
-    inputs = _inputs(weights, 3)
-    mosaic, sigma, *masks = inputs
-    packed = _pack(mosaic)
+    inputs = mosaic, sigma = [_planes(1), _planes(1)]
     told = _pack(op.multiply(sigma, np.float32(_SIGMA_SCALE)))
-    given = [packed, told]
-    if masks:
-        given = [_pack(op.multiply(mosaic, masks[0])), told, _pack(masks[0])]
-    x = _layer(weights, "head", op.concat(given, 1))
+    seen = [_pack(mosaic), told]
+    if zoo.places(weights.cfa) > 1:
+        masks, guess = _planes(3), _planes(12)
+        inputs, seen = [*inputs, masks, guess], [_pack(op.multiply(mosaic, masks)), told, guess]
+    x = _layer(weights, "head", op.concat(seen, 1))
     for block in range(weights.blocks):
         inner = _layer(weights, f"blocks.{block}.first", x)
         x = op.add(x, _layer(weights, f"blocks.{block}.second", op.relu(inner)))
@@ -113,31 +118,32 @@ def _trunk(weights: Weights) -> Any:
 
 
 def _base(weights: Weights) -> Any:
-    """The graph of the linear filter: mosaic, masks to RGB."""
+    """The graph of the linear filter: mosaic to RGB, packed and not."""
     import openvino
+
+    mosaic = _planes(1)
+    guess = _layer(weights, "base", _pack(mosaic))
+    return openvino.Model([guess, _unpack(guess)], [mosaic])
+
+
+def _planes(count: int) -> Any:
+    """A parameter of so many planes of any size."""
     from openvino import opset13 as op
 
-    inputs = _inputs(weights, 2)
-    mosaic, *masks = inputs
-    seen = op.multiply(mosaic, masks[0]) if masks else mosaic
-    return openvino.Model([_unpack(_layer(weights, "base", _pack(seen)))], inputs)
-
-
-def _inputs(weights: Weights, count: int) -> list[Any]:
-    """Parameters of any size: so many, of which the last is the masks, which Bayer does not need."""
-    from openvino import opset13 as op
-
-    planes = [1] * (count - 1) + ([] if len(weights.cfa) == 4 else [3])
-    return [op.parameter([1, one, -1, -1], np.float32) for one in planes]
+    return op.parameter([1, count, -1, -1], np.float32)
 
 
 def _layer(weights: Weights, name: str, x: Any) -> Any:
-    """A convolution of 3 x 3, with its bias if it has one."""
+    """A convolution, with its bias if it has one; of n + 2 taps on a side: for n x n places, as networks/jdd.py's."""
     from openvino import opset13 as op
 
-    out = op.convolution(x, op.constant(weights.tensors[f"{name}.weight"]), [1, 1], [1, 1], [1, 1], [1, 1])
+    taps = weights.tensors[f"{name}.weight"]
+    n = taps.shape[-1] - 2
+    out = op.convolution(x, op.constant(taps), [n, n], [1, 1], [1, 1], [1, 1])
     bias = weights.tensors.get(f"{name}.bias")
-    return out if bias is None else op.add(out, op.constant(bias[None, :, None, None]))
+    if bias is not None:
+        out = op.add(out, op.constant(bias[None, :, None, None]))
+    return out if n == 1 else op.depth_to_space(out, "depth_first", n)
 
 
 def _pack(x: Any) -> Any:
