@@ -68,12 +68,20 @@ def test_develop_on_the_cpu_loads_no_torch(twelve: Path, tmp_path: Path) -> None
 
 
 def test_help_answers_at_once() -> None:
-    """0.3 s is the promise; CPU seconds, because other work on the machine is not what is measured."""
-    process = subprocess.Popen([sys.executable, "-m", "deepisp", "--help"], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)  # its own: other tests leave children that end meanwhile
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    assert used.ru_utime + used.ru_stime < 0.3
+    """0.2 s on a quiet machine; a ratio, because this one may be slow or busy: 4.5, NumPy alone is 4, torch 42."""
+    assert cpu_seconds("-m", "deepisp", "--help") < 7 * cpu_seconds("-c", "import click")
+
+
+def cpu_seconds(*words: str) -> float:
+    """Of a Python that does so: the least of three, of the process itself."""
+    found = []
+    for _ in range(3):
+        process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        found.append(used.ru_utime + used.ru_stime)
+    return min(found)
 
 
 def test_version_names_the_decoder() -> None:
