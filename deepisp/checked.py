@@ -1,7 +1,8 @@
 """What a user sets, checked: what is wrong is said on one line, in Python as at the command line."""
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -53,6 +54,23 @@ class Checked(BaseModel, frozen=True, extra="forbid"):
             super().__init__(**values)
         except ValidationError as error:
             raise Wrong(faults(error, type(self))) from None
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """What a TOML file says.
+
+        Raises:
+            ValueError: no TOML, or a wrong value; the text begins with the file.
+            OSError: it cannot be read.
+        """
+        import tomllib
+
+        try:
+            return cls(**tomllib.loads(path.read_text(encoding="utf-8")))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ValueError(f"{path}: no TOML: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
 
 
 def faults(error: ValidationError, model: type[BaseModel]) -> tuple[Fault, ...]:

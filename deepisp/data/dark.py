@@ -8,7 +8,6 @@ they come in whole numbers, read noise has tails, rows show, and a step of the c
 """
 
 import math
-import tomllib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -32,17 +31,15 @@ _STEPS_PER_STOP = 3  # of ISO: a camera's own dial
 _GROUP = 4  # samples of one camera at one ISO
 
 
-class Train(Checked, frozen=True, extra="forbid"):
+class Training(Checked, frozen=True, extra="forbid"):
     """What is trained on: cameras by their names in sensors/, and ISOs from the least to the largest."""
 
     cameras: tuple[str, ...] = Field(min_length=1)
     iso: tuple[float, float]
 
 
-class Test(Checked, frozen=True, extra="forbid"):
+class Measuring(Checked, frozen=True, extra="forbid"):
     """What is measured on: cameras and the ISO of each, and exposure ratios."""
-
-    __test__ = False  # no test of pytest's
 
     cameras: dict[str, float] = Field(min_length=1)
     ratios: tuple[float, ...] = Field(min_length=1)
@@ -53,8 +50,8 @@ class Protocol(Checked, frozen=True, extra="forbid"):
 
     name: str
     exposure_ratio: tuple[float, float]
-    train: Train
-    test: Test
+    train: Training
+    test: Measuring
 
 
 def protocol(name: str) -> Protocol:
@@ -67,12 +64,7 @@ def protocol(name: str) -> Protocol:
     path = shipped.folder("datasets") / "dark-simulated.toml" if name == "dark-simulated" else Path(name)
     if path.suffix != ".toml":
         raise ValueError(f"no protocol {name!r}; known: dark-simulated, or a file like it (.toml)")
-    try:
-        return Protocol(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no TOML: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    return Protocol.of_file(path)
 
 
 @dataclass(frozen=True)

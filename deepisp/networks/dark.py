@@ -62,11 +62,7 @@ class Dark(nn.Module):
         Raises:
             ValueError: sides of another length.
         """
-        height, width = mosaic.shape[-2:]
-        if height % self.unit or width % self.unit:
-            raise ValueError(
-                f"this network takes sides that are multiples of {self.unit}, got {height} x {width}; pad or crop first"
-            )
+        planes.check_sides(mosaic, self.unit)
         seen = torch.cat([planes.pack(mosaic), planes.pack(sigma.expand_as(mosaic))], 1)
         x = self.head(seen.contiguous(memory_format=torch.channels_last))
         x = x + self.below(x)

@@ -11,12 +11,12 @@ in the file, as ONNX metadata or as deepisp.json in the PT2 archive.
 import io
 import json
 import logging
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from deepisp.networks import zoo
 from deepisp.networks.zoo import Weights
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def about(weights: Weights) -> dict[str, str]:
         "deepisp": deepisp.__version__,
         "cfa": weights.cfa,
         "halo": str(weights.halo),
-        "multiple": str(_multiple(weights)),
+        "multiple": str(2 * zoo.places(weights.cfa)),
         "noise_most": f"{weights.noise_most:g}",
         "mosaic": "signal, (DN - black) / (white - black), not clipped, times the white balance of its color",
         "sigma": "standard deviation of the noise at each photosite, in the units of mosaic; 0 for none",
@@ -85,11 +85,6 @@ def pt2(weights: Weights) -> bytes:
 FORMATS: dict[str, Callable[[Weights], bytes]] = {".onnx": onnx, ".pt2": pt2}
 
 
-def _multiple(weights: Weights) -> int:
-    """Photosites on a side that are whole cells, and an even number."""
-    return math.lcm(math.isqrt(len(weights.cfa)), 2)
-
-
 def _program(weights: Weights) -> "ExportedProgram":
     """The network as a graph, for sides that are not known yet."""
     import torch
@@ -97,7 +92,7 @@ def _program(weights: Weights) -> "ExportedProgram":
 
     from deepisp.networks.jdd import JDD
 
-    n = _multiple(weights)
+    n = 2 * zoo.places(weights.cfa)
     sides = {2: n * Dim("rows", min=2), 3: n * Dim("columns", min=2)}
     # Unlike each other, so that neither side is taken for the other.
     example = torch.zeros(1, 1, 4 * n, 6 * n)

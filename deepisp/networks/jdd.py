@@ -85,11 +85,7 @@ class JDD(nn.Module):
         Raises:
             ValueError: sides of another length.
         """
-        height, width = mosaic.shape[-2:]
-        if height % self.unit or width % self.unit:
-            raise ValueError(
-                f"this network takes sides that are multiples of {self.unit}, got {height} x {width}; pad or crop first"
-            )
+        planes.check_sides(mosaic, self.unit)
         packed = planes.pack(mosaic)
         told = planes.pack((sigma * _SIGMA_SCALE).expand_as(mosaic))
         # bf16 would round what was measured to 8 bits.

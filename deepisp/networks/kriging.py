@@ -13,6 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.networks import planes, zoo
+
 LENGTH = 50.0  # photosites; from 20 on it makes no difference
 ALIKE = 0.9  # of two colors at the same place; of 0.9, 0.95 and 0.98 the best on sixteen training pictures
 _NUGGET = 1e-4  # a sample's own variance, so that the systems are well posed
@@ -29,18 +31,19 @@ def filters(cfa: str) -> NDArray[np.float32]:
         (3, 4, n, n, 4, n + 2, n + 2) for cells of 2n x 2n: color; place in a 2 x 2; which 2 x 2 of the cell; and the
         weights of the samples: place in a 2 x 2; which 2 x 2, from one before the cell to one behind it.
 
+    Raises:
+        ValueError: another cell.
+
     >>> filters("RGGB").shape
     (3, 4, 1, 1, 4, 3, 3)
     """
-    side = np.lcm(round(len(cfa) ** 0.5), 2)
-    n, across = side // 2, side + 4
-    cell = np.array(["RGB".index(letter) for letter in cfa]).reshape(2 * (round(len(cfa) ** 0.5),))
-    where = np.indices((across, across)).reshape(2, -1).T - 2
+    n, cell = zoo.places(cfa), planes.masks(cfa).argmax(0).numpy()
+    where = np.indices((2 * n + 4, 2 * n + 4)).reshape(2, -1).T - 2
     color = cell[tuple(where.T % len(cell))]
     own = (color[:, None] == np.arange(3)).astype(float)
     system = np.block([[_alike(where, color, where, color), own], [own.T, np.zeros((3, 3))]])
     system[np.arange(len(where)), np.arange(len(where))] += _NUGGET
-    wanted = np.indices((side, side)).reshape(2, -1).T
+    wanted = np.indices((2 * n, 2 * n)).reshape(2, -1).T
     weights = []
     for one in range(3):
         alike = _alike(where, color, wanted, np.full(len(wanted), one))

@@ -34,6 +34,19 @@ def pack(mosaic: Tensor) -> Tensor:
     return functional.pixel_unshuffle(mosaic, 2)
 
 
+def check_sides(mosaic: Tensor, unit: int) -> None:
+    """Nothing, if a mosaic (..., H, W) has sides that are multiples of `unit`.
+
+    Raises:
+        ValueError: it has not.
+    """
+    height, width = mosaic.shape[-2:]
+    if height % unit or width % unit:
+        raise ValueError(
+            f"this network takes sides that are multiples of {unit}, got {height} x {width}; pad or crop first"
+        )
+
+
 def unpack(planes: Tensor) -> Tensor:
     """(..., C, H, W) of (..., 4 C, H/2, W/2): the twin of `pack`."""
     return functional.pixel_shuffle(planes, 2)

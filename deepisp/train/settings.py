@@ -1,7 +1,5 @@
 """What a training run is: everything that decides its result, in one TOML file or on the command line."""
 
-import tomllib
-from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -75,17 +73,3 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
         if self.dark is not None and (self.mining_every or self.noisy):
             raise ValueError("dark goes without mining and noisy pairs: leave those out")
         return self
-
-
-def load(path: Path) -> TrainSettings:
-    """The settings of a file.
-
-    Raises:
-        ValueError: no TOML, or a wrong value; the text begins with the file.
-    """
-    try:
-        return TrainSettings(**tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: no TOML: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error

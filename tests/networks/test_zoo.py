@@ -27,6 +27,15 @@ def test_the_way_through_a_file(tmp_path, cfa, has_bias):
     assert back.halo == JDD(cfa, width=4, blocks=1).halo
 
 
+def test_a_file_that_cannot_be_replaced_stays_what_it_was(tmp_path, monkeypatch):
+    zoo.save(tmp_path / "w", made())
+    before = (tmp_path / "w").read_bytes()
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "no space")))
+    with pytest.raises(OSError, match="no space"):
+        zoo.save(tmp_path / "w", made(has_bias=True))
+    assert (tmp_path / "w").read_bytes() == before
+
+
 def test_another_file_than_the_shipped_one_is_not_parsed(tmp_path):
     (tmp_path / "w").write_bytes(b"not even safetensors")
     with pytest.raises(ValueError, match="SHA-256"):

@@ -9,7 +9,7 @@ import click
 
 from deepisp.batch import ready
 from deepisp.cli import options, outcome, say
-from deepisp.train.settings import TrainSettings, load
+from deepisp.train.settings import TrainSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +47,7 @@ def jdd(
     deepisp train jdd --data pictures/ -o runs/first --steps 20000
     deepisp train jdd --data pictures/ -o runs/first --steps 20000   # after an interruption: goes on
     """
-    settings = options.build(TrainSettings, given, load(config) if config else None)
+    settings = options.build(TrainSettings, given, TrainSettings.of_file(config) if config else None)
     ready.check_device(device)
     import torch
 

@@ -237,7 +237,7 @@ def margin(weights: Weights) -> int:
 
 def cells(cfa: str) -> int:
     """Photosites on a side that are whole cells, and an even number."""
-    return math.lcm(cfa_cell.side(cfa), 2)
+    return 2 * zoo.places(cfa)
 
 
 def phase(cfa: str, own: str) -> tuple[int, int]:
