@@ -142,7 +142,7 @@ def card(
     return f"""# {name}
 
 Joint demosaicing and denoising of {cfa_cell.kind(asked.cfa)} mosaics: deepisp/networks/jdd.py, {asked.width} channels,
-{asked.blocks} blocks, {weights.parameters:,} parameters, {weights.kmac:.1f} kMAC a photosite.
+{asked.blocks} blocks, {weights.parameters:,} parameters, {weights.size.kmac:.1f} kMAC a photosite.
 
 * **Takes** a balanced mosaic (gray is equal in all colors), display-coded or linear, any exposure, and the deviation of
   its noise at each photosite. **Gives** RGB in the same units.

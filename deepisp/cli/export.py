@@ -38,7 +38,7 @@ def export(*, model: str, output: Path, debug: bool) -> int:
     except ImportError as error:
         raise Unready(str(error)) from error
     atomic.commit(output, data)
-    what = f"{output}: {model} for {weights.cfa}, halo {weights.halo}, {len(data) / 1000:.0f} kB"
+    what = f"{output}: {model} for {weights.cfa}, halo {weights.size.halo}, {len(data) / 1000:.0f} kB"
     say.data(say.one_line(what))
     return outcome.DONE
 

@@ -30,8 +30,8 @@ def models(*, name: str | None, as_json: bool, debug: bool) -> int:
         say.data(f"{'name':14} {'sensors':8} {'parameters':>10} {'kMAC/photosite':>15} {'noise up to':>12}")
     for one, entry in zoo.entries().items():
         weights = zoo.shipped(one)
-        known = {"name": one, "sensors": entry.kind, "parameters": weights.parameters, "kmac": weights.kmac,
+        known = {"name": one, "sensors": entry.kind, "parameters": weights.parameters, "kmac": weights.size.kmac,
                  "noise_most": weights.noise_most, "sha256": entry.sha256}  # fmt: skip
-        table = f"{one:14} {entry.kind:8} {weights.parameters:10,} {weights.kmac:15.1f} {weights.noise_most:12.3f}"
+        table = f"{one:14} {entry.kind:8} {weights.parameters:10,} {weights.size.kmac:15.1f} {weights.noise_most:12.3f}"
         say.data(json.dumps(known) if as_json else table)
     return outcome.DONE

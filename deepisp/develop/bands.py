@@ -20,7 +20,6 @@ from deepisp.develop.demosaic.color_shift import ColorShift
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan
 from deepisp.develop.shading import GainGrid
-from deepisp.sensor import cfa as cfa_cell
 
 Planes = NDArray[np.float32]
 
@@ -74,8 +73,8 @@ def _develop(plan: Plan, source: "_Linear | _Mosaic", pool: ThreadPoolExecutor, 
 def _each_band(
     top: int, bottom: int, rows: int, block: int, pool: ThreadPoolExecutor, work: Callable[[int, int], None]
 ) -> None:
-    """Call `work(start, stop)` for bands of `rows` that cover `top` to `bottom`; each begins at a whole cell."""
-    first = top - top % (cfa_cell.WHOLE // math.gcd(cfa_cell.WHOLE, block))
+    """Call `work(start, stop)` for bands of `rows` that cover `top` to `bottom`; each begins at a whole STEP."""
+    first = top - top % (methods.STEP // math.gcd(methods.STEP, block))
     for _ in pool.map(lambda start: work(start, min(start + rows, bottom)), range(first, bottom, rows)):
         pass
 
@@ -206,7 +205,7 @@ class _Finish:
         self._settings = plan.settings
         self._curve = tone.table(plan.white) if plan.settings.tone == "default" else np.empty(0, np.float32)
         self._matrix = plan.matrix.astype(np.float32)
-        self._gain = np.float32(2.0**plan.settings.ev / plan.ceiling)
+        self._gain = np.float32(plan.gain)
         self.out = np.empty((*size, 3), {8: np.uint8, 16: np.uint16, 32: np.float32}[plan.settings.bits])
         if plan.settings.color != "camera":
             into = output.target(plan.settings.color)

@@ -5,12 +5,12 @@ from typing import TypeVar
 
 import torch
 
-from deepisp.sensor import cfa as cfa_cell
+from deepisp.develop.demosaic.methods import STEP
 
 Result = TypeVar("Result")
 
-MOST = 64 * cfa_cell.WHOLE  # 24 megapixels in three
-LEAST = 2 * cfa_cell.WHOLE  # about the halo of the deepest network: fewer rows would hardly need less
+MOST = 32 * STEP  # 24 megapixels in three
+LEAST = STEP  # about the halo of the deepest network: fewer rows would hardly need less
 
 # Of a photosite: live tensors come to 210 with the fast network, 160 with directional, 110 in color and tone (summed
 # over the storages of a band, float32, torch 2.13 on a CPU). Doubled, for the workspace of convolutions.
@@ -30,7 +30,7 @@ def in_bands(
 
     Args:
         work: called once more from the same `start` if it fails for lack of memory.
-        first: row; every band begins a multiple of `cfa.WHOLE` rows below it.
+        first: row; every band begins a multiple of `methods.STEP` rows below it.
         last: row after the last.
         device: on which it works.
         width: photosites of a row.
@@ -79,4 +79,4 @@ def is_lack(error: Exception) -> bool:
 
 def _whole(rows: int) -> int:
     """The most rows of whole cells, LEAST or more."""
-    return max(LEAST, rows - rows % cfa_cell.WHOLE)
+    return max(LEAST, rows - rows % STEP)

@@ -31,13 +31,16 @@ class Choice(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def choose(raw: RawImage, settings: Settings, gains: NDArray[np.float64], *, device: str) -> Choice:
-    """The network of these settings for a file.
+def choose(
+    raw: RawImage, settings: Settings, gains: NDArray[np.float64], *, lift: float = 1.0, device: str = "cpu"
+) -> Choice:
+    """The network of these settings for a file: if they leave it open, by how much noise will be shown.
 
     Args:
         raw: any kind of raw image.
         settings: how to render.
         gains: (C,) white balance.
+        lift: gain on all light that will follow, see darkness.py.
         device: that will develop; it decides which network is the default.
 
     Raises:
@@ -57,8 +60,10 @@ def choose(raw: RawImage, settings: Settings, gains: NDArray[np.float64], *, dev
         return Choice(name, (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",))
     told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
     doubts = [source.warning] if source.warning else []
+    found = max(_deviation(one.amplified(lift)) for one in told)
+    if settings.model == "auto" and found > zoo.named(name).noise_most and not is_linear:
+        name = zoo.for_sensor(kind, "dark") or name
     most = zoo.named(name).noise_most
-    found = max(_deviation(one) for one in told)
     if found > most:
         doubts.append(f"noise of {found:.2g} at mid-gray; the network was trained on no more than {most:.2g}")
     return Choice(name, told, tuple(doubts))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from deepisp.develop import (
     balance,
     color,
+    darkness,
     defects,
     frame,
     levels,
@@ -56,6 +57,7 @@ class Plan:
         delta_scale: the unit of their deltas.
         matrix: (3, C) balanced camera colors to linear Rec. 2020, exposure included.
         white: linear Rec. 2020 light that the tone curve shows as white: where the sensor clips.
+        lift: gain on the light of a dark frame, in place of an exposure by tone.py; 1 for none.
         crop: what the picture shows.
         pixel_aspect: width of a pixel over its height as displayed.
         network: name or file of the one that demosaics and denoises; "" for a classical method.
@@ -76,6 +78,7 @@ class Plan:
     delta_scale: float
     matrix: NDArray[np.float64]
     white: float
+    lift: float
     crop: Area
     pixel_aspect: float
     network: str
@@ -117,6 +120,11 @@ class Plan:
     def blend_ceiling(self) -> float | None:
         """The level above which demosaiced light is blended before list 3; None for not at all."""
         return self.ceiling if self.highlights == "blend" and not self.is_settled_late else None
+
+    @property
+    def gain(self) -> float:
+        """What balanced light is multiplied by before any exposure by tone.py."""
+        return float(2.0**self.settings.ev) * self.lift / self.ceiling
 
     @property
     def block(self) -> int:
@@ -197,8 +205,6 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1, device: str = 
     clip_levels = acted.saturation
     if opcode_lists.changes_colors(after):
         clip_levels = opcode_lists.carried_far(clip_levels, after, shape, Scales(delta_scale, pixel_aspect))
-    network = network_choice.choose(raw, settings, balanced.gains, device=device)
-    warnings = (*raw.warnings, *balanced.warnings, *transform.warnings, *odd, *left_out, *network.warnings)
     plan = Plan(
         settings=settings,
         values=acted.values,
@@ -213,13 +219,24 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1, device: str = 
         delta_scale=delta_scale,
         matrix=transform.matrix,
         white=1.0,
+        lift=1.0,
         crop=crop,
         pixel_aspect=pixel_aspect,
-        network=network.name,
-        noise=network.noise,
-        warnings=(*warnings, *_unheeded(cfa, settings, network.name)),
+        network="",
+        noise=(),
+        warnings=(*raw.warnings, *balanced.warnings, *transform.warnings, *odd, *left_out),
     )
-    return _exposed(plan, raw.baseline_exposure_ev)
+    return _exposed(_with_network(plan, raw, device), raw.baseline_exposure_ev)
+
+
+def _with_network(plan: Plan, raw: RawImage, device: str) -> Plan:
+    """The plan with what a dark frame is lifted by, and the network that its noise then asks for."""
+    lift = darkness.lift(plan, raw)
+    network = network_choice.choose(raw, plan.settings, plan.gains, lift=lift.gain, device=device)
+    more = (*lift.warnings, *network.warnings, *_unheeded(plan.cfa, plan.settings, network.name))
+    return replace(
+        plan, lift=lift.gain, network=network.name, noise=network.noise, warnings=plan.warnings + more
+    )
 
 
 def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
@@ -267,11 +284,13 @@ def _crop(raw: RawImage, settings: Settings) -> Area:
 
 
 def _exposed(plan: Plan, baseline_ev: float) -> Plan:
-    """The plan with its exposure: 1 is the light at which the first balanced color clips."""
-    gain = 2.0**plan.settings.ev / plan.ceiling
+    """The plan with its exposure: 1 is the light at which the first balanced color clips, or would if lifted."""
+    gain = plan.gain
+    # Clipping ends all colors at the ceiling; the other ways know more light, up to the mean of what they kept.
+    most = plan.ceiling if plan.highlights == "clip" else float(plan.clip_levels.mean())
+    if plan.lift > 1:
+        return replace(plan, matrix=plan.matrix * gain, white=most * gain / plan.lift)
     if plan.settings.tone == "default":
         light = np.maximum(samples.light(plan) / plan.ceiling, 0) @ plan.matrix.T
         gain *= tone.exposure(light.astype(np.float32), baseline_ev)
-    # Clipping ends all colors at the ceiling; the other ways know more light, up to the mean of what they kept.
-    most = plan.ceiling if plan.highlights == "clip" else float(plan.clip_levels.mean())
     return replace(plan, matrix=plan.matrix * gain, white=most * gain)

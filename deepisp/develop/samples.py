@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deepisp.develop import highlights, levels
+from deepisp.sensor import cfa as cfa_cell
 
 if TYPE_CHECKING:
     from deepisp.develop.plan import Plan
 
 _SAMPLES = 60_000  # cells that are looked at to choose an exposure
+_PLACE, _PLACES = 16, 8_000  # photosites on a side, and how many such places tell how dark a file is
 
 
 def light(plan: Plan) -> NDArray[np.float64]:
@@ -56,20 +58,52 @@ def _light_linear(plan: Plan) -> NDArray[np.float64]:
     return np.asarray(found.reshape(-1, 3), np.float64)
 
 
+class Places(NamedTuple):
+    """Squares of about 16 x 16 photosites, spread evenly over the area.
+
+    Attributes:
+        means: (N, C) of each balanced color, before lens gains.
+        photosites: (C,) of each color in a square.
+    """
+
+    means: NDArray[np.float64]
+    photosites: NDArray[np.intp]
+
+
+def places(plan: Plan) -> Places:
+    """The squares of a plan's mosaic."""
+    cell = _cell(plan)
+    side = cell * max(1, _PLACE // cell)
+    mosaic = _mosaic(plan, side, _PLACES)
+    height, width = mosaic.shape
+    squares = mosaic.reshape(height // side, side, width // side, side).swapaxes(1, 2).reshape(-1, side, side)
+    colors = cfa_cell.tiled(plan.pattern, side, side)
+    own = [colors == color for color in range(len(plan.gains))]
+    means = np.stack([squares[:, one].mean(1, dtype=np.float64) for one in own], 1)
+    return Places(means, np.array([one.sum() for one in own]))
+
+
 def opposed_offsets(plan: Plan) -> NDArray[np.float32]:
     """The color differences that reconstruction goes by, (C,); 0 where there is none."""
     if not plan.reconstructs:
         return np.zeros(len(plan.gains), np.float32)
-    found = highlights.opposed_offsets(_mosaic(plan), plan.pattern, plan.mosaic_levels)
+    mosaic = _mosaic(plan, _cell(plan), _SAMPLES)
+    found = highlights.opposed_offsets(mosaic, plan.pattern, plan.mosaic_levels)
     return found.astype(np.float32)
 
 
-def _mosaic(plan: Plan) -> NDArray[np.float32]:
-    """The balanced mosaic of cells spread evenly over the area, next to each other; not clipped."""
-    n = int(np.lcm.reduce([len(plan.pattern), *plan.levels.black.shape]))
-    rows, columns = (size // n for size in plan.values.shape[:2])
-    step = max(1, int((rows * columns / _SAMPLES) ** 0.5))
-    taken = [(np.arange(0, count, step)[:, None] * n + np.arange(n)).ravel() for count in (rows, columns)]
+def _cell(plan: Plan) -> int:
+    """Photosites on a side after which colors and black levels repeat."""
+    return int(np.lcm.reduce([len(plan.pattern), *plan.levels.black.shape]))
+
+
+def _mosaic(plan: Plan, side: int, most: int) -> NDArray[np.float32]:
+    """The balanced mosaic of about `most` squares, spread evenly over the area, next to each other; not clipped."""
+    rows, columns = (size // side for size in plan.values.shape[:2])
+    step = max(1, int((rows * columns / most) ** 0.5))
+    taken = [
+        (np.arange(0, count, step)[:, None] * side + np.arange(side)).ravel() for count in (rows, columns)
+    ]
     values = plan.values[np.ix_(*taken)]
     signal = levels.signal(values, plan.levels)
     times = [len(one) // len(plan.pattern) for one in taken]

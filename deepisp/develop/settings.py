@@ -25,7 +25,8 @@ _FILES = {
     "shading": ("shading_map", "deepisp calibrate flat"),
     "noise": ("noise_profile", "deepisp calibrate"),
 }
-MODELS = ("auto", "fast", "quality", "none")  # else a file of weights
+_DARKEST = 10_000.0  # a ratio beyond all sensors
+MODELS = ("auto", "fast", "quality", "dark", "none")  # else a file of weights
 
 
 class Settings(Checked, frozen=True, extra="forbid"):
@@ -46,11 +47,16 @@ class Settings(Checked, frozen=True, extra="forbid"):
     )
     model: str = Field(
         "auto",
-        description="network for demosaicing and denoising: auto, fast, quality, or a file of weights; none: classical "
-        "demosaicing, no denoising",
+        description="network for demosaicing and denoising: auto, fast, quality, dark, or a file of weights; none: "
+        "classical demosaicing, no denoising",
     )
     strength: float = Field(1.0, ge=0, le=1, description="share of the noise that is taken out")
     noise: str | None = Field(None, description="profile of the camera's noise, made by `deepisp calibrate`")
+    dark: str = Field(
+        "auto",
+        description="frames in the dark: the RATIO of light to what the file has; auto: found for those that are far "
+        "underexposed; off",
+    )
     tone: Literal["default", "none"] = Field(
         "default", description="none: scene-linear light, no auto exposure"
     )
@@ -79,6 +85,20 @@ class Settings(Checked, frozen=True, extra="forbid"):
         if numbers and all(isinstance(one, Real) and not isinstance(one, bool) for one in numbers):
             return ",".join(f"{float(one):.12g}" for one in numbers)
         return value
+
+    @field_validator("dark", mode="before")
+    @classmethod
+    def _ratio_too(cls, value: Any) -> Any:
+        """A number as text; of text, whether it is one."""
+        if value in ("auto", "off"):
+            return value
+        try:
+            ratio = float(value)
+        except (TypeError, ValueError):
+            ratio = 0.0
+        if isinstance(value, bool) or not 1 <= ratio <= _DARKEST:
+            raise ValueError(f"must be auto, off or a ratio of 1 to {_DARKEST:g}, got {value!r}")
+        return f"{ratio:.12g}"
 
     @field_validator("shading", "noise", "model", mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from deepisp.develop import bands, color, device_memory, highlights, levels, output, samples, tone
-from deepisp.develop.demosaic import learned_tensors, methods
+from deepisp.develop.demosaic import learned, learned_tensors, methods
 from deepisp.develop.demosaic.color_shift import ColorShift
 from deepisp.develop.demosaic.edges import padding_indices
 from deepisp.develop.plan import Plan
@@ -57,7 +57,7 @@ def finish(light: Tensor, plan: Plan) -> Tensor:
     """The picture's numbers, (3, H, W), of balanced camera colors (C, H, W)."""
     settings = plan.settings
     if settings.color == "camera":
-        camera = output.camera_picture(light) * (2.0**settings.ev / plan.ceiling)
+        camera = output.camera_picture(light) * plan.gain
         return output.to_output(camera, "camera", settings.bits)
     rgb = color.apply(plan.matrix, light)
     if settings.tone == "default":
@@ -121,7 +121,7 @@ def _on_device(plan: Plan, device: torch.device, threads: int, warn: Callable[[s
         shown = plan.shown(np.concatenate(whole, axis=1), threads=threads)
         parts = device_memory.in_bands(finished, 0, size[0], device=device, width=size[1])
     else:
-        first, last = cfa_cell.WHOLE * (top * block // cfa_cell.WHOLE), (top + height) * block
+        first, last = methods.STEP * (top * block // methods.STEP), (top + height) * block
         parts = device_memory.in_bands(picture, first, last, device=device, width=columns)
     source.color_shift.tell(warn)
     return np.concatenate(parts)
@@ -139,7 +139,10 @@ class _Light:
     def __init__(self, plan: Plan, device: torch.device) -> None:
         self.plan, self.device = plan, device
         self.color_shift = ColorShift()
-        self._net = learned_tensors.shipped(plan.network, str(device)) if plan.network and plan.cfa else None
+        self._net, self._plain = None, None
+        if plan.network and plan.cfa:
+            names = plan.network, learned.plain(plan.network)
+            self._net, self._plain = (learned_tensors.shipped(name, str(device)) for name in names)
         if self._net is not None:
             self._halo = learned_tensors.margin(self._net)
         else:
@@ -158,7 +161,12 @@ class _Light:
         elif self._net is not None:
             cfa, sigma = cfa_cell.shift(plan.cfa, start, 0), _deviation(signal, plan, rows)
             light = learned_tensors.demosaic(
-                self._net, self._extended(mosaic), self._extended(sigma), cfa, strength=plan.settings.strength
+                self._net,
+                self._extended(mosaic),
+                self._extended(sigma),
+                cfa,
+                strength=plan.settings.strength,
+                plain=self._plain,
             )
             self.color_shift.look(start, plan.cfa, mosaic[self._halo : -self._halo], light)
         else:

@@ -18,11 +18,13 @@ Source: O. Ronneberger et al., "U-Net", MICCAI 2015, for the shape; sums instead
 Cost(parameters=761664, kmac=5.52)
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deepisp.networks import planes, published
+from deepisp.networks import planes, published, sizes
 
 
 class Dark(nn.Module):
@@ -34,22 +36,29 @@ class Dark(nn.Module):
         unit: photosites; the sides of a mosaic are multiples of it, and tiles begin at such.
     """
 
-    def __init__(self, cfa: str = "RGGB", *, width: int = 16, middle: int = 1, deepest: int = 4) -> None:
+    def __init__(self, cfa: str = "RGGB", *, width: int = 16, blocks: int = 4) -> None:
         """An untrained network.
 
         Args:
             cfa: of Bayer's.
             width: channels at the scale of cells; 2, 4 and 8 times as many below.
-            middle: steps on the way down at the scale of 8 photosites.
-            deepest: steps at that of 16.
+            blocks: steps at the last scale.
         """
         super().__init__()
         published.masks(cfa)
-        steps = (0, middle, deepest)
-        self.cfa, self.unit = cfa, 2 << len(steps)
-        self.halo = self.unit * -(-_reach(steps) // self.unit)
+        size = sizes.dark(cfa, width, blocks)
+        self.cfa, self.halo, self.unit = cfa, size.halo, size.unit
+        widths = [width << scale for scale in range(len(sizes.DARK_STEPS) + 2)]
+        ends = list(pairwise(widths))
         self.head = _layer(8, width)
-        self.below = _Below(width, steps)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2, bias=False) for a, b in ends)
+        counts = (*sizes.DARK_STEPS, blocks)
+        self.steps = nn.ModuleList(
+            nn.Sequential(*(_Step(below) for _ in range(count)))
+            for below, count in zip(widths[1:], counts, strict=True)
+        )
+        self.back = nn.ModuleList(_Step(here) for here in widths[1:-1])
+        self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1, bias=False) for a, b in ends)
         self.tail = _layer(width, 12)
 
     def forward(self, mosaic: Tensor, sigma: Tensor) -> Tensor:
@@ -65,49 +74,26 @@ class Dark(nn.Module):
         planes.check_sides(mosaic, self.unit)
         seen = torch.cat([planes.pack(mosaic), planes.pack(sigma.expand_as(mosaic))], 1)
         x = self.head(seen.contiguous(memory_format=torch.channels_last))
-        x = x + self.below(x)
+        kept: list[Tensor] = []
+        for down, steps in zip(self.down, self.steps, strict=True):
+            kept.append(x)
+            x = steps(down(x))
+        for scale in reversed(range(len(kept))):
+            x = kept[scale] + functional.pixel_shuffle(self.up[scale](x), 2)
+            if scale:
+                x = self.back[scale - 1](x)
         return planes.unpack(self.tail(functional.relu(x))).to(mosaic.dtype)
 
 
-class _Below(nn.Module):
-    """What a scale is told by those below it."""
+class _Step(nn.Conv2d):
+    """A layer whose result is added to what it saw."""
 
-    def __init__(self, width: int, steps: tuple[int, ...]) -> None:
-        super().__init__()
-        here, *deeper = steps
-        self.down = nn.Conv2d(width, 2 * width, 2, stride=2, bias=False)
-        self.steps = nn.ModuleList(_Step(2 * width) for _ in range(here))
-        self.below = _Below(2 * width, tuple(deeper)) if deeper else None
-        self.back = _Step(2 * width) if deeper else None
-        self.up = nn.Conv2d(2 * width, 4 * width, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.down(x)
-        for step in self.steps:
-            x = step(x)
-        if self.below is not None and self.back is not None:
-            x = self.back(x + self.below(x))
-        return functional.pixel_shuffle(self.up(x), 2)
-
-
-class _Step(nn.Module):
     def __init__(self, width: int) -> None:
-        super().__init__()
-        self.layer = _layer(width, width)
+        super().__init__(width, width, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = x + self.layer(functional.relu(x))
-        return out
+        return x + super().forward(functional.relu(x))
 
 
 def _layer(inner: int, outer: int) -> nn.Conv2d:
     return nn.Conv2d(inner, outer, 3, padding=1, bias=False)
-
-
-def _reach(steps: tuple[int, ...]) -> int:
-    """Photosites that a pixel sees to each side at most: of every scale its steps, and one pixel for where it lies."""
-    ways = [2 * 2]  # head and tail, at the scale of cells
-    for depth, count in enumerate(steps, 1):
-        layers = count + (depth < len(steps))
-        ways.append((layers + 1) * (2 << depth))
-    return sum(ways)

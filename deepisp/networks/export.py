@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from deepisp.networks import zoo
 from deepisp.networks.zoo import Weights
 
 if TYPE_CHECKING:
@@ -38,8 +37,8 @@ def about(weights: Weights) -> dict[str, str]:
     return {
         "deepisp": deepisp.__version__,
         "cfa": weights.cfa,
-        "halo": str(weights.halo),
-        "multiple": str(2 * zoo.places(weights.cfa)),
+        "halo": str(weights.size.halo),
+        "multiple": str(weights.size.unit),
         "noise_most": f"{weights.noise_most:g}",
         "mosaic": "signal, (DN - black) / (white - black), not clipped, times the white balance of its color",
         "sigma": "standard deviation of the noise at each photosite, in the units of mosaic; 0 for none",
@@ -90,14 +89,14 @@ def _program(weights: Weights) -> "ExportedProgram":
     import torch
     from torch.export import Dim
 
-    from deepisp.networks.jdd import JDD
+    from deepisp.networks import family
 
-    n = 2 * zoo.places(weights.cfa)
+    n = weights.size.unit
     sides = {2: n * Dim("rows", min=2), 3: n * Dim("columns", min=2)}
     # Unlike each other, so that neither side is taken for the other.
     example = torch.zeros(1, 1, 4 * n, 6 * n)
     given = example, example.clone()
-    program = torch.export.export(JDD.of(weights), given, dynamic_shapes=(sides, sides), strict=False)
+    program = torch.export.export(family.of(weights), given, dynamic_shapes=(sides, sides), strict=False)
     for part in program.graph_module.modules():
         for node in part.graph.nodes if isinstance(part, torch.fx.GraphModule) else ():
             node.meta.pop("stack_trace", None)  # where its line stands on this machine

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from deepisp.networks import zoo
+from deepisp.networks import sizes, zoo
 from deepisp.networks.autoencoder import Autoencoder
 from deepisp.networks.chen import Chen
 from deepisp.networks.dark import Dark
@@ -70,8 +70,10 @@ def of(weights: zoo.Weights) -> nn.Module:
     """
     if weights.network == "jdd":
         return JDD.of(weights)
-    # Of the published ones only chen comes with offsets in some layers or without.
-    net = build(weights.network, weights.cfa, **({"has_bias": True} if weights.has_bias else {}))
+    # Of the published ones only chen comes with offsets in some layers or without; none comes in several sizes.
+    own = {"width": weights.width, "blocks": weights.blocks}
+    settings = own if weights.network in sizes.OWN else {"has_bias": True} if weights.has_bias else {}
+    net = build(weights.network, weights.cfa, **settings)
     try:
         net.load_state_dict({name: torch.from_numpy(one) for name, one in weights.tensors.items()})
     except RuntimeError as error:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deepisp.networks import kriging, planes, zoo
+from deepisp.networks import kriging, planes, sizes
 from deepisp.networks.zoo import Weights
 
 _SIGMA_SCALE = 10.0  # brings deviations of 0 to 20 / 255 near the range of the signal; not tuned
@@ -51,16 +51,14 @@ class JDD(nn.Module):
             has_bias: whether layers have biases, which break the law of brightness above.
         """
         super().__init__()
-        masks, places = planes.masks(cfa), zoo.places(cfa)
-        self.cfa = cfa
-        self.halo = zoo.halo(cfa, blocks)
-        self.unit = 2 * places
+        masks, places, size = planes.masks(cfa), sizes.places(cfa), sizes.jdd(cfa, width, blocks)
+        self.cfa, self.halo, self.unit = cfa, size.halo, size.unit
         self.register_buffer("masks", masks, persistent=False)
 
         def layer(inner: int, outer: int) -> nn.Conv2d:
             return nn.Conv2d(inner, outer, 3, padding=1, bias=has_bias)
 
-        self.head = layer(zoo.seen(cfa), width)
+        self.head = layer(sizes.seen(cfa), width)
         self.blocks = nn.ModuleList(_Block(width, layer) for _ in range(blocks))
         self.tail = layer(width, 12)
         self.base = _AtPlaces(4, 12, places)

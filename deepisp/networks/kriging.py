@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from deepisp.networks import planes, zoo
+from deepisp.networks import planes, sizes
 
 LENGTH = 50.0  # photosites; from 20 on it makes no difference
 ALIKE = 0.9  # of two colors at the same place; of 0.9, 0.95 and 0.98 the best on sixteen training pictures
@@ -37,7 +37,7 @@ def filters(cfa: str) -> NDArray[np.float32]:
     >>> filters("RGGB").shape
     (3, 4, 1, 1, 4, 3, 3)
     """
-    n, cell = zoo.places(cfa), planes.masks(cfa).argmax(0).numpy()
+    n, cell = sizes.places(cfa), planes.masks(cfa).argmax(0).numpy()
     where = np.indices((2 * n + 4, 2 * n + 4)).reshape(2, -1).T - 2
     color = cell[tuple(where.T % len(cell))]
     own = (color[:, None] == np.arange(3)).astype(float)

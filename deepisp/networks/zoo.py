@@ -7,7 +7,6 @@ weights/NAME.md what it can do.
 
 import hashlib
 import json
-import math
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from deepisp.networks import sizes
+from deepisp.networks.sizes import Size
 
 FOLDER = Path(__file__).parent / "weights"
 _MOST = 1 << 28  # bytes; ours have a hundredth
@@ -39,8 +41,8 @@ class Weights(NamedTuple):
 
     Attributes:
         cfa: cell of the mosaics that it takes.
-        width: channels of each layer.
-        blocks: residual blocks.
+        width: channels of each layer; of dark, of the first.
+        blocks: residual blocks; of dark, steps at its last scale.
         has_bias: whether layers have biases.
         noise_most: the largest deviation of noise that it was trained on, of a balanced signal at mid-gray.
         tensors: float32, by the names in its file.
@@ -56,20 +58,18 @@ class Weights(NamedTuple):
     network: str = "jdd"
 
     @property
-    def halo(self) -> int:
-        """Photosites on each side that a pixel depends on."""
-        return halo(self.cfa, self.blocks)
+    def size(self) -> Size:
+        """What it is made of, and how far it sees.
+
+        Raises:
+            ValueError: it is a published network's.
+        """
+        return sizes.size(self.network, self.cfa, self.width, self.blocks)
 
     @property
     def parameters(self) -> int:
         """Numbers that were learned."""
         return sum(one.size for one in self.tensors.values())
-
-    @property
-    def kmac(self) -> float:
-        """Thousands of multiplications a photosite: a layer of jdd with n + 2 taps on a side steps by n."""
-        layers = [one.shape for one in self.tensors.values() if one.ndim == 4]
-        return float(sum(math.prod(shape) / (shape[-1] - 2) ** 2 for shape in layers) / 4000)
 
 
 @lru_cache(maxsize=1)
@@ -182,45 +182,13 @@ def save(path: Path, weights: Weights) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def shapes(cfa: str, width: int, blocks: int, *, has_bias: bool) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the tensors of networks/jdd.py."""
-    layers = {"head": (width, seen(cfa))}
-    layers |= {f"blocks.{n}.{one}": (width, width) for n in range(blocks) for one in ("first", "second")}
-    layers |= {"tail": (12, width)}
-    found: dict[str, tuple[int, ...]] = {f"{name}.weight": (*ends, 3, 3) for name, ends in layers.items()}
-    if has_bias:
-        found |= {f"{name}.bias": ends[:1] for name, ends in layers.items()}
-    n = places(cfa)
-    return found | {"base.weight": (12 * n * n, 4, n + 2, n + 2)}
-
-
-def places(cfa: str) -> int:
-    """Places of 2 x 2 photosites on a side of the CFA's cell, or of as many cells as have an even side.
-
-    >>> places("RGGB"), places("RRGGRRGGGGBBGGBB"), places("RGBGBRBRG")
-    (1, 2, 3)
-    """
-    return math.lcm(math.isqrt(len(cfa)), 2) // 2
-
-
-def seen(cfa: str) -> int:
-    """Planes that the first layer of networks/jdd.py sees: samples and sigma; of larger cells a guess, too."""
-    return 8 if places(cfa) == 1 else 12 + 4 + 12
-
-
-def halo(cfa: str, blocks: int) -> int:
-    """Photosites on each side that a pixel of networks/jdd.py may depend on: of larger cells by way of the guess."""
-    n = places(cfa)
-    return 2 * (2 * blocks + 2 + (0 if n == 1 else n))
-
-
 def own(weights: Weights, name: object) -> Weights:
-    """The same weights, if they are of deepisp's own network, which alone `develop` runs.
+    """The same weights, if they are of one of deepisp's own networks, which alone `develop` runs.
 
     Raises:
         ValueError: they are of a published one.
     """
-    if weights.network != "jdd":
+    if weights.network not in sizes.OWN:
         raise ValueError(
             f"{name}: a {weights.network} network, which is there for comparison: deepisp evaluate jdd runs it"
         )
@@ -234,16 +202,18 @@ def _check_numbers(weights: Weights) -> None:
         raise ValueError(f"its cell {weights.cfa!r} is no square of R, G and B")
     if not 0 <= weights.noise_most < float("inf"):
         raise ValueError(f"its noise {weights.noise_most!r} is no deviation")
-    if weights.network == "jdd" and not (0 < int(weights.width) <= 1024 and 0 < int(weights.blocks) <= 256):
+    if weights.network in sizes.OWN and not (
+        0 < int(weights.width) <= 1024 and 0 < int(weights.blocks) <= 256
+    ):
         raise ValueError(f"{weights.blocks!r} blocks of {weights.width!r} channels are no network of ours")
 
 
 def _check(weights: Weights, path: Path) -> None:
     if not all(np.isfinite(array).all() for array in weights.tensors.values()):
         raise ValueError(f"{path}: weights that are no numbers")
-    if weights.network != "jdd":
+    if weights.network not in sizes.OWN:
         return  # torch compares names and shapes when it takes them
-    expected = shapes(weights.cfa, weights.width, weights.blocks, has_bias=weights.has_bias)
+    expected = weights.size.shapes(has_bias=weights.has_bias)
     found = {name: array.shape for name, array in weights.tensors.items()}
     if found != expected:
         wrong = sorted(name for name in found | expected if found.get(name) != expected.get(name))

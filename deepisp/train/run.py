@@ -114,8 +114,7 @@ class Run:
             ValueError: those weights are of another network.
         """
         torch.manual_seed(settings.seed)
-        sizes = {"width": settings.width, "blocks": settings.blocks, "has_bias": settings.biased}
-        net = family.build(settings.network, settings.cfa, **(sizes if settings.network == "jdd" else {}))
+        net = family.build(settings.network, settings.cfa, **settings.size)
         if settings.start is not None:
             _take_over(net, zoo.named(settings.start), settings.cfa)
         return cls(settings, task, net, spread or Spread())
@@ -200,7 +199,8 @@ class Run:
         """What a run gives: the running mean of its network, and the noise that it has seen."""
         asked = self.settings
         tensors = {name: one.detach().cpu().numpy() for name, one in self.average.state_dict().items()}
-        sizes = (asked.width, asked.blocks, asked.biased) if asked.network == "jdd" else (0, 0, False)
+        width, blocks = (asked.size.get(name, 0) for name in ("width", "blocks"))
+        sizes = width, blocks, bool(asked.size.get("has_bias"))
         return zoo.Weights(asked.cfa, *sizes, self.task.noise_most(), tensors, asked.network)
 
     def _follow(self) -> None:

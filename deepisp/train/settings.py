@@ -1,6 +1,6 @@
 """What a training run is: everything that decides its result, in one TOML file or on the command line."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,8 +17,8 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     network: NetworkName = Field(
         "jdd", description="deepisp's own, or a published one for comparison, of its published size"
     )
-    width: int = Field(48, ge=4, le=512, description="channels of each layer of jdd")
-    blocks: int = Field(4, ge=1, le=64, description="residual blocks of two layers, of jdd")
+    width: int = Field(48, ge=4, le=512, description="channels of each layer of jdd; of dark's first, 16")
+    blocks: int = Field(4, ge=1, le=64, description="residual blocks of jdd; steps at the last scale of dark")
     biased: bool = Field(False, description="layers of jdd with biases")
     start: str | None = Field(
         None, description="weights to begin from: a file, or the name of a shipped network"
@@ -65,6 +65,19 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     seed: int = Field(0, ge=0, description="of everything random")
     save_every: int = Field(1000, ge=1, description="steps between checkpoints")
     log_every: int = Field(100, ge=1, description="steps between lines of the log")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _own_size(cls, values: Any) -> Any:
+        """Where no size is given, the network's own."""
+        is_dark = isinstance(values, dict) and values.get("network") == "dark"
+        return {"width": 16, "blocks": 4} | values if is_dark else values
+
+    @property
+    def size(self) -> dict[str, int]:
+        """Settings of the network, as `family.build` takes them; the published ones come in one size."""
+        sized = {"width": self.width, "blocks": self.blocks}
+        return {"jdd": sized | {"has_bias": self.biased}, "dark": sized}.get(self.network, {})
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

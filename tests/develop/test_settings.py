@@ -34,8 +34,8 @@ def test_a_white_balance_may_be_numbers(given: object, text: str) -> None:
         (lambda: Settings(tone="x", ev="y"), "tone: must be 'default' or 'none', got 'x'; ev: must be a valid number, "
          "unable to parse string as a number, got 'y'"),
         (lambda: Settings(ev=99, evv=1), "evv: no such name; known names: wb, highlights, demosaic, model, strength, "
-         "noise, tone, ev, color, bits, size, half, hot_pixels, lens, shading, black, white, cfa; ev: must be less "
-         "than or equal to 10, got 99"),
+         "noise, dark, tone, ev, color, bits, size, half, hot_pixels, lens, shading, black, white, cfa; ev: must be "
+         "less than or equal to 10, got 99"),
         (lambda: Limits(timeout_s=0), "timeout_s: must be greater than 0, got 0"),
         (lambda: Layout(white_level=1), "cfa: missing"),
         (lambda: Layout(cfa="W", white_level=1, black_level="x"),  # pydantic says it for each type of a union

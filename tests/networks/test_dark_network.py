@@ -9,7 +9,7 @@ from deepisp.networks.dark import Dark
 
 def network(**settings: int) -> Dark:
     torch.manual_seed(1)
-    return Dark(**({"width": 4, "deepest": 2} | settings)).double().eval()
+    return Dark(**({"width": 4, "blocks": 2} | settings)).double().eval()
 
 
 def noisy(height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:

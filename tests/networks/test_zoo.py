@@ -24,7 +24,7 @@ def test_the_way_through_a_file(tmp_path, cfa, has_bias):
     back = zoo.load(tmp_path / "w", sha256=digest)
     assert back._replace(tensors={}) == weights._replace(tensors={})
     assert all((back.tensors[name] == one).all() for name, one in weights.tensors.items())
-    assert back.halo == JDD(cfa, width=4, blocks=1).halo
+    assert back.size.halo == JDD(cfa, width=4, blocks=1).halo
 
 
 def test_a_file_that_cannot_be_replaced_stays_what_it_was(tmp_path, monkeypatch):

@@ -5,7 +5,6 @@ them. The trunk runs in bfloat16 where the processor has it in hardware; the lin
 what was measured, always in float32.
 """
 
-import math
 import sys
 import threading
 from functools import lru_cache
@@ -14,8 +13,9 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.develop.demosaic import graphs
 from deepisp.develop.demosaic.edges import padding_indices
-from deepisp.networks import zoo
+from deepisp.networks import sizes, zoo
 from deepisp.networks.zoo import Weights
 from deepisp.sensor import cfa as cfa_cell
 
@@ -23,9 +23,6 @@ Plane = NDArray[np.float32]
 Precision = Literal["auto", "bf16", "fp32"]
 
 TILE = 640  # photosites of a side: with bands of 384 rows 7 MB a layer, and halos are a sixth of the work
-
-_SIGMA_SCALE = 10.0  # as networks/jdd.py has it
-
 
 _ALONE = threading.RLock()  # files of a batch ask for their engine at the same moment
 
@@ -51,10 +48,14 @@ class Engine:
         if precision == "auto":
             precision = "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "fp32"
         streams = {"NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
-        kinds = {"bf16": "bf16", "fp32": "f32"}
+        kind = {"bf16": "bf16", "fp32": "f32"}[precision]
+        if weights.network == "dark":
+            made = [(graphs.dark(weights), kind)]
+        else:
+            made = [(graphs.trunk(weights), kind), (graphs.base(weights), "f32")]
         self._models = [
             core.compile_model(graph, "CPU", streams | {"INFERENCE_PRECISION_HINT": kind})
-            for graph, kind in ((_trunk(weights), kinds[precision]), (_base(weights), "f32"))
+            for graph, kind in made
         ]
         self._own = threading.local()
 
@@ -62,18 +63,20 @@ class Engine:
         """RGB (3, H, W) of a balanced mosaic (H, W) whose cell begins at its corner, not clipped.
 
         Args:
-            mosaic: sides are even and of whole cells.
+            mosaic: sides are multiples of the network's unit.
             sigma: (H, W) deviation of the noise at each photosite.
         """
         if not hasattr(self._own, "requests"):
             self._own.requests = [model.create_infer_request() for model in self._models]
-        trunk, base = self._own.requests
+        requests = self._own.requests
         seen = np.ascontiguousarray(mosaic, np.float32)[None, None]
         told = np.ascontiguousarray(sigma, np.float32)[None, None]
+        if len(requests) == 1:
+            return cast(Plane, requests[0].infer([seen, told])[0][0])
+        trunk, base = requests
         guess, rgb = base.infer([seen]).values()
-        of_cells = (
-            () if zoo.places(self.weights.cfa) == 1 else (_masks(self.weights.cfa, *mosaic.shape), guess)
-        )
+        cfa = self.weights.cfa
+        of_cells = () if sizes.places(cfa) == 1 else (_masks(cfa, *mosaic.shape), guess)
         detail = trunk.infer([seen, told, *of_cells])[0]
         return cast(Plane, (rgb + detail)[0])
 
@@ -94,68 +97,6 @@ def _core() -> Any:
         if kept is not None:
             sys.modules["openvino_telemetry"] = kept
     return openvino.Core()
-
-
-def _trunk(weights: Weights) -> Any:
-    """The graph of everything that is learned but the linear filter: mosaic, sigma to RGB.
-
-    Of larger cells it takes the masks of the colors and the linear guess too.
-    """
-    import openvino
-    from openvino import opset13 as op
-
-    inputs = mosaic, sigma = [_planes(1), _planes(1)]
-    told = _pack(op.multiply(sigma, np.float32(_SIGMA_SCALE)))
-    seen = [_pack(mosaic), told]
-    if zoo.places(weights.cfa) > 1:
-        masks, guess = _planes(3), _planes(12)
-        inputs, seen = [*inputs, masks, guess], [_pack(op.multiply(mosaic, masks)), told, guess]
-    x = _layer(weights, "head", op.concat(seen, 1))
-    for block in range(weights.blocks):
-        inner = _layer(weights, f"blocks.{block}.first", x)
-        x = op.add(x, _layer(weights, f"blocks.{block}.second", op.relu(inner)))
-    return openvino.Model([_unpack(_layer(weights, "tail", op.relu(x)))], inputs)
-
-
-def _base(weights: Weights) -> Any:
-    """The graph of the linear filter: mosaic to RGB, packed and not."""
-    import openvino
-
-    mosaic = _planes(1)
-    guess = _layer(weights, "base", _pack(mosaic))
-    return openvino.Model([guess, _unpack(guess)], [mosaic])
-
-
-def _planes(count: int) -> Any:
-    """A parameter of so many planes of any size."""
-    from openvino import opset13 as op
-
-    return op.parameter([1, count, -1, -1], np.float32)
-
-
-def _layer(weights: Weights, name: str, x: Any) -> Any:
-    """A convolution, with its bias if it has one; of n + 2 taps on a side: for n x n places, as networks/jdd.py's."""
-    from openvino import opset13 as op
-
-    taps = weights.tensors[f"{name}.weight"]
-    n = taps.shape[-1] - 2
-    out = op.convolution(x, op.constant(taps), [n, n], [1, 1], [1, 1], [1, 1])
-    bias = weights.tensors.get(f"{name}.bias")
-    if bias is not None:
-        out = op.add(out, op.constant(bias[None, :, None, None]))
-    return out if n == 1 else op.depth_to_space(out, "depth_first", n)
-
-
-def _pack(x: Any) -> Any:
-    from openvino import opset13 as op
-
-    return op.space_to_depth(x, "depth_first", 2)
-
-
-def _unpack(x: Any) -> Any:
-    from openvino import opset13 as op
-
-    return op.depth_to_space(x, "depth_first", 2)
 
 
 @lru_cache(maxsize=4)
@@ -211,15 +152,21 @@ def fill(engine: Engine, cfa: str, padded: Plane, sigma: Plane, out: Plane, *, t
         ValueError: the network is for other sensors.
     """
     down, right = phase(cfa, engine.weights.cfa)
-    n, halo, room = cfa_cell.side(cfa), engine.weights.halo, margin(engine.weights)
+    size, room = engine.weights.size, margin(engine.weights)
     for top, left in np.ndindex(*(-(-side // tile) for side in out.shape[1:])):
         part = out[:, top * tile : (top + 1) * tile, left * tile : (left + 1) * tile]
-        row, rows = reach(top * tile, part.shape[1], down, halo, n)
-        column, columns = reach(left * tile, part.shape[2], right, halo, n)
+        row, rows = reach(top * tile, part.shape[1], down, size.halo, size.unit)
+        column, columns = reach(left * tile, part.shape[2], right, size.halo, size.unit)
         at = slice(row + room, row + room + rows), slice(column + room, column + room + columns)
         made = engine(padded[at], sigma[at])
         first, begin = top * tile - row, left * tile - column
         part[:] = made[:, first : first + part.shape[1], begin : begin + part.shape[2]]
+
+
+def plain(name: str) -> str:
+    """What shows a mosaic with all its noise, when told of none: the same network, unless it knows dark ones alone."""
+    weights = zoo.named(name)
+    return name if weights.network == "jdd" else zoo.for_sensor(cfa_cell.kind(weights.cfa), "fast") or name
 
 
 def blend(clean: Any, noisy: Any, strength: float) -> Any:
@@ -231,13 +178,8 @@ def blend(clean: Any, noisy: Any, strength: float) -> Any:
 
 
 def margin(weights: Weights) -> int:
-    """Photosites that `fill` may need on each side: the halo, and what makes cells whole on both ends."""
-    return weights.halo + 2 * cells(weights.cfa)
-
-
-def cells(cfa: str) -> int:
-    """Photosites on a side that are whole cells, and an even number."""
-    return 2 * zoo.places(cfa)
+    """Photosites that `fill` may need on each side: the halo, and what makes units whole on both ends."""
+    return weights.size.halo + 2 * weights.size.unit
 
 
 def phase(cfa: str, own: str) -> tuple[int, int]:
@@ -257,8 +199,7 @@ def phase(cfa: str, own: str) -> tuple[int, int]:
     raise ValueError(f"the network is for {kinds[0]} sensors, the mosaic {cfa!r} is of a {kinds[1]} one")
 
 
-def reach(start: int, length: int, shift: int, halo: int, n: int) -> tuple[int, int]:
-    """Where a tile begins to read, and how much: whole cells that begin at `shift`, halos included, sides even."""
-    unit = math.lcm(n, 2)
-    begin = (start - halo - shift) // n * n + shift
+def reach(start: int, length: int, shift: int, halo: int, unit: int) -> tuple[int, int]:
+    """Where a tile begins to read, and how much: whole units, counted from `shift`, halos included."""
+    begin = (start - halo - shift) // unit * unit + shift
     return begin, -(-(start + length + halo - begin) // unit) * unit

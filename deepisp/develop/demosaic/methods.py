@@ -1,5 +1,6 @@
 """Which method fills in the colors of which sensor: what `--demosaic` chooses from, and how it runs on the CPU."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Plane = NDArray[np.float32]
+
+# Bands begin at multiples of so many rows: whole cells, and whole units of the network of dark pictures, which are 16.
+STEP = math.lcm(cfa_cell.WHOLE, 16)
 
 # Per kind of sensor the methods it has, the default first.
 METHODS: dict[str, tuple[str, ...]] = {
@@ -43,7 +47,7 @@ class Method(NamedTuple):
     halo: int
     block: int
     fill: Callable[[Plane, Plane], None]
-    rows: int = 8 * cfa_cell.WHOLE  # with halos of 8 to 12 rows on each side a tenth of the work
+    rows: int = 4 * STEP  # with halos of 8 to 12 rows on each side a tenth of the work
     denoise: Callable[[Plane, Plane, Plane], None] | None = None
 
 
@@ -81,18 +85,23 @@ def network(name: str, cfa: str, *, strength: float = 1.0, threads: int = 1) -> 
     from deepisp.develop.demosaic import learned
 
     engine = learned.shipped(name, threads)
+    plain = learned.shipped(learned.plain(name), threads) if strength < 1 else engine
+    room = learned.margin(engine.weights)
 
     def denoise(padded: Plane, sigma: Plane, out: Plane) -> None:
-        learned.fill(engine, cfa, padded, sigma * np.float32(strength > 0), out)
-        if 0 < strength < 1:
-            noisy = np.empty_like(out)
-            learned.fill(engine, cfa, padded, np.zeros_like(padded), noisy)
+        if strength:
+            learned.fill(engine, cfa, padded, sigma, out)
+        if strength < 1:
+            noisy = np.empty_like(out) if strength else out
+            cut = room - learned.margin(plain.weights)
+            seen = padded[cut:-cut, cut:-cut] if cut else padded
+            learned.fill(plain, cfa, seen, np.zeros_like(seen), noisy)
             out[:] = learned.blend(out, noisy, strength)
 
     def fill(padded: Plane, out: Plane) -> None:
         denoise(padded, np.zeros_like(padded), out)
 
-    return Method(name, learned.margin(engine.weights), 1, fill, 16 * cfa_cell.WHOLE, denoise)
+    return Method(name, room, 1, fill, 8 * STEP, denoise)
 
 
 def _bayer(name: str, cfa: str) -> Method:
