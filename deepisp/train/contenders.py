@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deepisp.develop.demosaic import arrays, methods
 from deepisp.develop.demosaic.edges import padding_indices
-from deepisp.networks import zoo
+from deepisp.networks import sizes, zoo
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor.noise import Noise
 from deepisp.train import denoisers
@@ -40,7 +40,7 @@ def named(name: str, cfa: str = "RGGB", *, threads: int = 1) -> Contender:
     except ValueError as error:
         known = ", ".join((*classical, *(f"menon+{one}" for one in denoisers.DENOISERS)))
         raise ValueError(f"{error}; classical methods: {known}") from error
-    if weights.network != "jdd":
+    if weights.network not in sizes.OWN:
         return _published(weights, cfa, threads)
     return lambda mosaic, noise: arrays.demosaic(mosaic, cfa=cfa, noise=noise, method=name, threads=threads)
 

@@ -8,6 +8,7 @@ Source: K. Wei et al., "A physics-based noise formation model for extreme low-li
 its code Vandermode/ELD at 53d5408, for raw values times the ratio, clipped, and for the correction.
 """
 
+import time
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -30,6 +31,7 @@ class Score(NamedTuple):
         corrected_psnr: the same after the output was scaled to the brightness of the truth.
         psnr: of balanced camera RGB, all channels, dB.
         srgb_psnr: of the pictures that these make, dB.
+        cpu_s_per_mp: of the method itself, all threads.
         pictures: how many.
     """
 
@@ -37,6 +39,7 @@ class Score(NamedTuple):
     corrected_psnr: float
     psnr: float
     srgb_psnr: float
+    cpu_s_per_mp: float
     pictures: int
 
 
@@ -58,10 +61,12 @@ def score(
     Raises:
         ValueError: there is no picture.
     """
-    rows = []
+    rows, seconds, pixels = [], 0.0, 0
     for number, picture in enumerate(pictures):
         taken = take(picture, simulator, number=number)
+        start = time.process_time()
         output = method(taken.mosaic, taken.noise)
+        seconds, pixels = seconds + time.process_time() - start, pixels + taken.mosaic.size
         raw, truth = (mosaic_of(one, taken, simulator.cfa) for one in (output, taken.truth))
         shown = [seen(one, taken.draw) for one in (output, taken.truth)]
         rows.append(
@@ -75,7 +80,7 @@ def score(
     if not rows:
         raise ValueError("no pictures to evaluate on; give a folder that holds some")
     raw_psnr, corrected_psnr, psnr, srgb_psnr = np.mean(rows, 0).tolist()
-    return Score(raw_psnr, corrected_psnr, psnr, srgb_psnr, len(rows))
+    return Score(raw_psnr, corrected_psnr, psnr, srgb_psnr, seconds / pixels * 1e6, len(rows))
 
 
 def take(picture: NDArray[Any], simulator: DarkSimulator, *, number: int) -> Taken:

@@ -1,13 +1,13 @@
 """`deepisp evaluate jdd`: methods x pictures x noise, one line of figures each."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from deepisp.cli import outcome, say
+from deepisp.cli import outcome
+from deepisp.cli.evaluate.table import Column, teller
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
     Sets = Mapping[str, Sequence[NDArray[Any]]]
 
 SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0)  # of 255: shared tables of the literature
-
-
-class Column(NamedTuple):
-    """A figure of a score.
-
-    Attributes:
-        name: of the score's field.
-        head: over the column.
-        digits: after the point.
-    """
-
-    name: str
-    head: str
-    digits: int
 
 
 _SPEED = Column("cpu_s_per_mp", "CPU s/MP", 3)
@@ -122,7 +108,7 @@ def coded(
     """The table of display-coded pictures, printed."""
     from deepisp.train import evaluate
 
-    tell = _teller("sigma", CODED, as_json)
+    tell = teller("sigma", CODED, as_json)
     for name, method in methods.items():
         for title, truths in sets.items():
             for sigma in sigmas:
@@ -136,29 +122,9 @@ def linear(
     """The table of cameras and ISOs, printed."""
     from deepisp.train import evaluate_linear
 
-    tell = _teller("camera", LINEAR, as_json)
+    tell = teller("camera", LINEAR, as_json)
     for shooting in shootings:
         for title, truths in sets.items():
             for name, method in methods.items():
                 score = evaluate_linear.score(method, truths, shooting)
                 tell(name, title, shooting.name, score._asdict())
-
-
-def _teller(
-    noise: str, columns: Sequence[Column], as_json: bool
-) -> Callable[[str, str, float | str, dict[str, Any]], None]:
-    """What prints a line of figures: of a method, a set, and its noise; the heads are printed at once."""
-    wide = 18 if noise == "camera" else 5
-    if not as_json:
-        heads = " ".join(f"{one.head:>8}" for one in columns)
-        say.data(f"{'method':20} {'set':12} {noise:>{wide}} {heads}")
-
-    def tell(method: str, title: str, level: float | str, figures: dict[str, Any]) -> None:
-        if as_json:
-            say.data(json.dumps({"method": method, "set": title, noise: level} | figures))
-            return
-        numbers = " ".join(f"{figures[one.name]:8.{one.digits}f}" for one in columns)
-        shown = level if isinstance(level, str) else f"{level:g}"
-        say.data(f"{say.one_line(method[-20:]):20} {say.one_line(title[:12]):12} {shown:>{wide}} {numbers}")
-
-    return tell

@@ -1,0 +1,63 @@
+"""`deepisp evaluate dark`: methods x pictures x cameras in simulated low light, one line of figures each."""
+
+from pathlib import Path
+
+import click
+
+from deepisp.cli import outcome
+from deepisp.cli.evaluate import jdd
+from deepisp.cli.evaluate.table import Column, teller
+
+COLUMNS = (
+    Column("raw_psnr", "raw", 2),
+    Column("corrected_psnr", "raw corr", 2),
+    Column("psnr", "balanced", 2),
+    Column("srgb_psnr", "sRGB", 2),
+    Column("cpu_s_per_mp", "CPU s/MP", 3),
+)
+
+
+@click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
+@click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True),
+              help="a set of pictures: a folder or one file; more than once for many")  # fmt: skip
+@click.option("--model", "names", multiple=True, default=("dark",), show_default=True,
+              help="a network, a weights file, or a classical method: menon, menon+wavelet, menon+nlm, …")  # fmt: skip
+@click.option("--protocol", default="dark-simulated", show_default=True,
+              help="cameras and exposure ratios: a name of datasets/ or a file (.toml)")  # fmt: skip
+@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True,
+              help="take each n-th picture of a set")  # fmt: skip
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="of networks")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object per line of the table")
+@click.option("--debug", is_flag=True, help="show where a failure came from")
+def dark(
+    *,
+    data: tuple[Path, ...],
+    names: tuple[str, ...],
+    protocol: str,
+    every: int,
+    threads: int,
+    as_json: bool,
+    debug: bool,
+) -> int:
+    """How well methods see in the dark: raw values against those of a full exposure, PSNR in dB.
+
+    All methods get the mosaic at the brightness of the truth; "raw corr" scales what they give to it once more.
+
+    \b
+    deepisp evaluate dark --data kodak/ --model dark --model fast
+    """
+    from deepisp.data.dark import DarkSimulator
+    from deepisp.data.dark import protocol as named
+    from deepisp.train import contenders, evaluate_dark
+
+    known = named(protocol)
+    methods = {name: jdd.warm(contenders.named(name, threads=threads)) for name in names}
+    tell = teller("taken by", COLUMNS, as_json)
+    for title, pictures in jdd.loaded(data, every).items():
+        for camera, iso in known.test.cameras.items():
+            for ratio in known.test.ratios:
+                simulator = DarkSimulator((camera,), (iso, iso), (ratio, ratio))
+                for name, method in methods.items():
+                    score = evaluate_dark.score(method, pictures, simulator)
+                    tell(name, title, f"{camera}:{iso:g} x{ratio:g}", score._asdict())
+    return outcome.DONE
