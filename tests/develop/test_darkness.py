@@ -1,0 +1,122 @@
+"""How much light a frame lacks: found, given, refused; and what is made of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import deepisp
+from deepisp.develop import plan
+from deepisp.develop.settings import Settings
+from deepisp.networks import zoo
+from deepisp.raw.image import RawImage
+from deepisp.sensor.cfa import XTRANS
+from deepisp.sensor.noise import Noise
+from tests.develop.test_pipeline import linear_frame, sensor_frame
+
+NEUTRAL = np.array([0.5, 1.0, 0.7])
+NOISE = (Noise(1e-4, 4e-8),) * 3
+LINEAR = {"tone": "none", "color": "linear-srgb", "bits": 32}
+
+
+def scene(height: int = 480, width: int = 480) -> Any:
+    """Well exposed light, (3, H, W): a dim room and a bright window; its brightest hundredth lies at 0.6 of white."""
+    rows, columns = np.mgrid[:height, :width] / 90
+    light = 0.1 + 0.05 * np.sin(rows) * np.cos(columns) * np.ones((3, 1, 1))
+    light[:, 100:180, 200:300] = 0.6
+    return light
+
+
+def dark_frame(ratio: float, cfa: str = "RGGB", light: Any = None) -> RawImage:
+    """A frame that saw so many times less than `scene`."""
+    rng = np.random.default_rng(5)
+    seen = (scene() if light is None else light) * NEUTRAL[:, None, None] / ratio
+    seen = seen + rng.standard_normal(seen.shape) * np.sqrt(NOISE[0].variance(seen))
+    return sensor_frame(cfa, seen, as_shot_neutral=NEUTRAL, noise=NOISE)
+
+
+def lift(frame: RawImage, **changes: Any) -> float:
+    return plan.solve(frame, Settings(**changes)).lift
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "GBRG", XTRANS, "RRGGRRGGGGBBGGBB"])
+@pytest.mark.parametrize("ratio", [30, 100, 300])
+def test_a_dark_frame_is_lifted_to_where_it_would_have_been_exposed(cfa: str, ratio: float) -> None:
+    assert lift(dark_frame(ratio, cfa)) == pytest.approx(ratio, rel=0.15)
+
+
+def test_it_is_said_in_one_line() -> None:
+    lines: list[str] = []
+    deepisp.develop(dark_frame(100), warn=lines.append)
+    said = [line for line in lines if "far underexposed" in line]
+    assert len(said) == 1
+    assert "--dark off" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("why", "frame"),
+    [
+        ("there is light enough", dark_frame(8)),
+        ("a veil", dark_frame(100, light=np.full((3, 480, 480), 0.5))),
+        ("nothing but noise", dark_frame(1e5)),
+        ("demosaiced", linear_frame(scene() / 100, np.ones(3))),
+        ("noise that is not known", replace(dark_frame(100, light=scene().round(1)), noise=None)),
+    ],
+)
+def test_no_frame_is_lifted_without_reason(why: str, frame: RawImage, monkeypatch: Any) -> None:
+    monkeypatch.setattr("deepisp.develop.noise_source.of_picture", _unknown)
+    assert lift(frame) == 1, why
+
+
+def _unknown(_: RawImage) -> Any:
+    raise ValueError("it tells nothing")
+
+
+def test_who_does_not_want_it_does_not_get_it() -> None:
+    frame = dark_frame(100)
+    assert lift(frame, dark="off") == 1
+    assert lift(frame, tone="none") == 1
+
+
+def test_a_given_ratio_is_kept_to() -> None:
+    """The picture is that of a frame that had so many times the light, whatever else it would tell."""
+    frame = dark_frame(100)
+    assert lift(frame, dark=37.5) == 37.5
+    bright, dark = (
+        deepisp.develop(frame, dark=ratio, model="none", **LINEAR).mean((0, 1)) for ratio in (100, 1)
+    )
+    assert np.allclose(bright, 100 * dark, rtol=1e-3)
+    assert np.allclose(bright, scene().mean((1, 2)), rtol=0.05)
+
+
+def test_a_lifted_picture_is_as_bright_as_its_full_exposure() -> None:
+    lit = dark_frame(1)
+    shown = [deepisp.develop(frame, dark=ratio) for frame, ratio in ((lit, 1.0001), (dark_frame(100), 100))]
+    assert abs(shown[0].mean() - shown[1].mean()) < 3  # of 255
+
+
+def test_camera_colors_are_lifted_too() -> None:
+    frame = dark_frame(100)
+    whole = deepisp.develop(frame, dark=100, model="none", color="camera", bits=32, tone="none")
+    assert np.allclose(whole.mean((0, 1)), scene().mean((1, 2)), rtol=0.05)
+
+
+@pytest.mark.parametrize("given", ["dim", "0.5", 0, -3, "nan", "inf", True, 1e6, None])
+def test_what_is_no_ratio_is_said(given: Any) -> None:
+    with pytest.raises(ValueError, match=r"^dark: must be auto, off or a ratio of 1 to 10000, got"):
+        Settings(dark=given)
+
+
+def test_a_ratio_may_be_a_number_or_text() -> None:
+    assert Settings(dark=100).digest() == Settings(dark="100.0").digest() != Settings().digest()
+
+
+def test_loud_noise_gets_the_network_that_knows_it() -> None:
+    expected = zoo.for_sensor("bayer", "dark") or "fast"
+    noisy = replace(dark_frame(300), noise=(Noise(2e-4, 4e-7),) * 3)
+    solved = plan.solve(noisy, Settings(dark=300))
+    assert solved.network == expected
+    assert plan.solve(noisy, Settings(dark=300, model="fast")).network == "fast"
+    assert plan.solve(dark_frame(300), Settings(dark="off")).network == "fast"
+    assert solved.noise == plan.solve(noisy, Settings(dark="off")).noise  # of what the sensor gave
