@@ -16,19 +16,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 import click
+import model_card
 import tomlkit
 import torch
 
 from deepisp.data import crops, pictures
 from deepisp.develop import tensors
-from deepisp.develop.demosaic import arrays
 from deepisp.networks import zoo
 from deepisp.sensor import cfa as cfa_cell
-from deepisp.train import evaluate, loop, settings
-from deepisp.train.jdd import Task
+from deepisp.train import begin, loop, settings
 from deepisp.train.run import Run
 
-SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0)
 INDEX = zoo.FOLDER / "index.toml"
 
 
@@ -93,7 +91,7 @@ def train(name: str, asked: settings.TrainSettings, files: list[Path], folder: P
     """Run to the end, and leave weights in the run's folder."""
     place = tensors.device_of(device)
     squares = crops.Crops.of((pictures.load(path) for path in files), asked.crop, device=place)
-    run = Run.begun(asked, Task(asked, squares))
+    run = Run.begun(asked, begin.task(asked, squares))
 
     def say(line: dict[str, float]) -> None:
         if line["step"] % 1000 == 0:
@@ -114,51 +112,8 @@ def ship(
     index[name] = {"file": target.name, "sha256": digest, "kind": cfa_cell.kind(asked.cfa)}
     INDEX.write_text(tomlkit.dumps(index), encoding="utf-8")
     zoo.entries.cache_clear()
-    (zoo.FOLDER / f"{name}.md").write_text(card(name, asked, files, weights, figures(name, asked.cfa, bench)))
+    (zoo.FOLDER / f"{name}.md").write_text(model_card.card(name, asked, files, weights, bench))
     click.echo(f"{name}: {target.stat().st_size} bytes, SHA-256 {digest}")
-
-
-def figures(name: str, cfa: str, bench: tuple[Path, ...]) -> str:
-    """A table of CPSNR and SSIM by set and noise."""
-    lines = ["| set | pictures | " + " | ".join(f"sigma {one:g}" for one in SIGMAS) + " |"]
-    lines.append("|---" * (len(SIGMAS) + 2) + "|")
-    for place in bench:
-        truths = [pictures.load(path) for path in crops.files([place])]
-        found = [
-            evaluate.score(lambda mosaic, sigma: arrays.demosaic(mosaic, cfa=cfa, noise=sigma, method=name),
-                           truths, sigma=sigma, cfa=cfa, with_ssim=True)
-            for sigma in SIGMAS
-        ]  # fmt: skip
-        cells = [f"{one.psnr:.2f} / {one.ssim:.4f}" for one in found]
-        lines.append(f"| {place.name} | {len(truths)} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def card(
-    name: str, asked: settings.TrainSettings, files: list[Path], weights: zoo.Weights, table: str
-) -> str:
-    """The model card."""
-    config = tomllib.loads((zoo.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    return f"""# {name}
-
-Joint demosaicing and denoising of {cfa_cell.kind(asked.cfa)} mosaics: deepisp/networks/jdd.py, {asked.width} channels,
-{asked.blocks} blocks, {weights.parameters:,} parameters, {weights.size.kmac:.1f} kMAC a photosite.
-
-* **Takes** a balanced mosaic (gray is equal in all colors), display-coded or linear, any exposure, and the deviation of
-  its noise at each photosite. **Gives** RGB in the same units.
-* **Trained on** {len(files)} clean pictures, SHA-256 `{crops.digest(files)}`, by `tools/train_shipped.py {name}`:
-  `{json.dumps(config)}`. Simulated noise: white Gaussian of 0 to {asked.sigma:g}/255 on display-coded crops, shot and
-  read noise of UPI's range at 1 to 4 times less light on linear ones (deepisp/train/jdd.py).
-* **Pictures' licences**, for the pictures that ours were trained on: CC BY-SA 4.0 (Cloudinary CID22), Unsplash License
-  (some by way of CLIC 2025), Pexels License, CC0 1.0. No picture is contained.
-* **Noise range**: up to a deviation of {weights.noise_most:.3f} of a signal of 0 to 1; beyond it deepisp warns.
-* **Limits**: a sharp picture without noise is demosaiced best if no noise is told. Noise that is not white (rows, lossy
-  compression, a file that was denoised before) is not what it was trained on.
-
-CPSNR in dB / SSIM, by the protocol of deepisp/train/evaluate.py ({asked.cfa}, border 10), measured on these weights:
-
-{table}
-"""
 
 
 if __name__ == "__main__":

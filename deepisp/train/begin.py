@@ -37,18 +37,23 @@ def from_disk(
     files = crops.files(data)
     drawn = crops.Crops.of((pictures.load(path) for path in files), settings.crop, device=place)
     features = Perceptual.named(settings.features, device=place) if settings.features else None
-    clean = _task(settings, drawn, features)
-    task: run.Task = clean
+    clean = task(settings, drawn, features)
+    learned: run.Task = clean
     about = f"{len(files)} pictures, {len(drawn.pixels) / 1e6:.1f} MP"
     if burst_folders:
         found = (bursts.load(folder) for folder in bursts.folders(burst_folders))
         frames = bursts.Bursts.of(found, settings.crop, settings.cfa, device=place)
-        task = noise2noise.Task(clean, frames)
+        learned = noise2noise.Task(clean, frames)
         about += f", {len(frames)} bursts"
-    return run.Run.begun(settings, task, processes), f"{about}, on {processes.count} x {place}"
+    return run.Run.begun(settings, learned, processes), f"{about}, on {processes.count} x {place}"
 
 
-def _task(settings: TrainSettings, drawn: crops.Crops, features: Perceptual | None) -> jdd.Task:
+def task(settings: TrainSettings, drawn: crops.Crops, features: Perceptual | None = None) -> jdd.Task:
+    """What a network of these settings learns of clean pictures.
+
+    Raises:
+        ValueError: no such protocol of dark pictures.
+    """
     if settings.dark is None:
         return jdd.Task(settings, drawn, perceptual=features)
     known = dark.protocol(settings.dark)

@@ -9,15 +9,19 @@ Source: C. Chen et al., "Learning to see in the dark", CVPR 2018, its test_Sony.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp import spaces
 from deepisp.data import sid_protocol
 from deepisp.data.sid import Pair
 from deepisp.data.sid_protocol import Levels
+from deepisp.develop.pipeline import develop
+from deepisp.develop.settings import Settings
 from deepisp.networks import zoo
 from deepisp.raw.image import RawImage
 from deepisp.raw.read import read
@@ -80,6 +84,49 @@ def score(method: Method, pairs: Iterable[Pair]) -> dict[int | None, Figures]:
         psnr, ssim, uniform, gray = np.mean(of, 0).tolist()
         found[ratio] = Figures(psnr, ssim, uniform, gray, len(of))
     return found
+
+
+def named(model: str, levels: Levels) -> Method:
+    """A network by the name of a shipped one, or by the path of weights.
+
+    Args:
+        model: of the authors' network, or of one that `develop` runs.
+        levels: of the data set.
+
+    Raises:
+        ValueError: no such weights, or of another network; when the method is called, for another sensor.
+    """
+    network = zoo.named(model).network
+    return chen(Path(model), levels) if network == "chen" else ours(model, levels)
+
+
+def ours(model: str, levels: Levels) -> Method:
+    """deepisp's own development with a network, up to linear sRGB, coded as LibRaw codes the truth.
+
+    Args:
+        model: the name of a shipped network, or the path of weights.
+        levels: of the data set.
+
+    Raises:
+        ValueError: weights of a network that `develop` does not run.
+    """
+    zoo.own(zoo.named(model), model)
+    plain = Settings(
+        model=model, tone="none", color="linear-srgb", bits=32, lens=False, highlights="clip",
+        black=_same(levels.black), white=_same(levels.white),
+    )  # fmt: skip
+
+    def developed(raw: RawImage, exposure_ratio: float) -> NDArray[np.float32]:
+        upright = replace(raw, orientation=1)  # the truth is cut to planes, which are not turned
+        light = develop(upright, plain, dark=max(exposure_ratio, 1.0), device="cpu", warn=lambda _: None)
+        coded: NDArray[Any] = spaces.encode(np.clip(light, 0, 1), "bt2020")  # the curve of Rec. 709, too
+        return coded.astype(np.float32)
+
+    return developed
+
+
+def _same(level: float | NDArray[np.float64]) -> float:
+    return float(np.mean(level))
 
 
 def chen(path: Path, levels: Levels) -> Method:

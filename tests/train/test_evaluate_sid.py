@@ -10,6 +10,7 @@ import torch
 from deepisp.data import sid, sid_protocol
 from deepisp.data.sid_protocol import Levels
 from deepisp.networks import family, zoo
+from deepisp.raw.read import read
 from deepisp.train import evaluate_sid
 from tests.data import dark_trees
 
@@ -94,3 +95,21 @@ def test_what_cannot_be_measured_is_said(pairs: list[sid.Pair], tmp_path: Path) 
     xtrans = evaluate_sid.chen(weights(tmp_path / "x.safetensors", cfa=dark_trees.X_T2), LEVELS)
     with pytest.raises(ValueError, match="for xtrans sensors, the file is of a bayer one"):
         evaluate_sid.score(xtrans, pairs)
+
+
+def test_ours_is_coded_and_cut_as_the_truth_is(pairs: list[sid.Pair]) -> None:
+    """Gray at the ratio that makes it the truth's own light: the same numbers, to a step of 8 bits."""
+    raw = read(pairs[0].long)
+    truth = sid_protocol.ground_truth(pairs[0].long)
+    made = evaluate_sid.named("fast", LEVELS)(raw, 1.0)
+    assert made.shape == truth.shape
+    flat = slice(8, -8), np.r_[8:40, 56:88, 104:136]  # between the edges of the columns
+    assert np.abs(made - truth)[flat].max() < 0.5 / 255
+    twice = evaluate_sid.named("fast", LEVELS)(raw, 2.0)
+    assert twice[48, 24].mean() == pytest.approx(1.099 * 0.1**0.45 - 0.099, abs=2 / 255)
+
+
+def test_a_network_that_does_not_develop_is_refused(tmp_path: Path) -> None:
+    path = weights(tmp_path / "gharbi.safetensors", "gharbi")
+    with pytest.raises(ValueError, match="a gharbi network, which is there for comparison"):
+        evaluate_sid.named(str(path), LEVELS)

@@ -15,17 +15,18 @@ _HEADS = ("PSNR", "SSIM", "SSIM 7x7", "SSIM gray")
               help="the folder that holds Sony or Fuji, and the authors' lists")  # fmt: skip
 @click.option("--data", "name", default="sid-sony", show_default=True, help="sid-sony or sid-fuji")
 @click.option("--split", required=True, help="which pairs; deepisp datasets list names them")
-@click.option("--model", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="weights of the authors' network, made by deepisp convert-weights")  # fmt: skip
+@click.option("--model", default="dark", show_default=True,
+              help="a network that develops, or weights of the authors', made by deepisp convert-weights")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), help="of the CPU  [default: all]")
 @click.option("--json", "as_json", is_flag=True, help="a JSON object a line")
 @click.option("--debug", is_flag=True, help="show where a failure came from")
 def sid(
-    *, root: Path, name: str, split: str, model: Path, threads: int | None, as_json: bool, debug: bool
+    *, root: Path, name: str, split: str, model: str, threads: int | None, as_json: bool, debug: bool
 ) -> int:
     """PSNR and SSIM by the protocol of See-in-the-Dark: 8 bits, no border, LibRaw's picture as the truth.
 
     \b
+    deepisp evaluate sid --root SID --split all-598
     deepisp evaluate sid --root SID --split all-598 --model chen.safetensors
     """
     from deepisp.data import datasets, sid
@@ -41,7 +42,7 @@ def sid(
 
     torch.set_num_threads(threads or torch.get_num_threads())
     levels = Levels(data.camera.black_level, data.camera.white_level)
-    found = evaluate_sid.score(evaluate_sid.chen(model, levels), pairs)
+    found = evaluate_sid.score(evaluate_sid.named(model, levels), pairs)
     if not as_json:
         say.data(f"{split:14} {'pairs':>6} " + " ".join(f"{head:>9}" for head in _HEADS))
     for ratio, figures in found.items():
