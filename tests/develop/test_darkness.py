@@ -1,16 +1,20 @@
 """How much light a frame lacks: found, given, refused; and what is made of it."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import deepisp
-from deepisp.develop import plan
+from deepisp.develop import bands, device_memory, plan, tensors
+from deepisp.develop.demosaic import methods
 from deepisp.develop.settings import Settings
 from deepisp.networks import zoo
-from deepisp.raw.image import RawImage
+from deepisp.networks.dark import Dark
+from deepisp.raw.image import Area, RawImage
 from deepisp.sensor.cfa import XTRANS
 from deepisp.sensor.noise import Noise
 from tests.develop.test_pipeline import linear_frame, sensor_frame
@@ -120,3 +124,38 @@ def test_loud_noise_gets_the_network_that_knows_it() -> None:
     assert plan.solve(noisy, Settings(dark=300, model="fast")).network == "fast"
     assert plan.solve(dark_frame(300), Settings(dark="off")).network == "fast"
     assert solved.noise == plan.solve(noisy, Settings(dark="off")).noise  # of what the sensor gave
+
+
+def dark_weights(path: Path) -> str:
+    """A random network of dark pictures, in a file."""
+    torch.manual_seed(1)
+    net = Dark(width=4, blocks=1)
+    tensors = {name: one.detach().numpy() for name, one in net.state_dict().items()}
+    zoo.save(path, zoo.Weights("RGGB", 4, 1, False, 1.0, tensors, "dark"))
+    return str(path)
+
+
+@pytest.mark.parametrize("cfa", ["RGGB", "GBRG"])
+def test_both_paths_and_all_bands_give_one_picture(cfa: str, tmp_path: Path) -> None:
+    """Also where the frame does not begin at a whole unit of the network, in height, width and phase."""
+    frame = dark_frame(100, cfa, scene(900, 330))
+    frame = replace(frame, default_crop=Area(30, 10, 880, 310))
+    solved = plan.solve(frame, Settings(model=dark_weights(tmp_path / "d.safetensors"), dark=100, **LINEAR))
+    fast, plain = bands.render(solved, threads=2), tensors.render(solved, device="cpu")
+    assert fast.shape == (850, 300, 3)
+    assert np.abs(fast - plain).max() < 0.03 * np.abs(plain).max()  # bfloat16
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(device_memory, "MOST", methods.STEP)
+        assert np.abs(tensors.render(solved, device="cpu") - plain).max() < 1e-5 * np.abs(plain).max()
+
+
+@pytest.mark.parametrize("render", [bands.render, lambda solved: tensors.render(solved, device="cpu")])
+def test_strength_blends_with_what_has_all_its_noise(render: Any, tmp_path: Path) -> None:
+    path = dark_weights(tmp_path / "d.safetensors")
+    frame = dark_frame(100, light=scene(160, 150))
+
+    def at(strength: float, model: str = path) -> Any:
+        return render(plan.solve(frame, Settings(model=model, strength=strength, dark=100, **LINEAR)))
+
+    assert np.allclose(at(0.3), 0.7 * at(0) + 0.3 * at(1), atol=1e-4)
+    assert np.allclose(at(0), at(0, "fast"), atol=1e-4)

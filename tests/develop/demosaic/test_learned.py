@@ -11,6 +11,7 @@ import torch
 
 from deepisp.develop.demosaic import learned
 from deepisp.networks import zoo
+from deepisp.networks.dark import Dark
 from deepisp.networks.jdd import JDD
 from deepisp.sensor.cfa import BAYER, XTRANS, shift
 
@@ -23,6 +24,13 @@ def network(cfa, has_bias=False):
     net.tail.weight.data.mul_(10)  # what is learned must show
     tensors = {name: one.detach().numpy() for name, one in net.state_dict().items()}
     return net, zoo.Weights(cfa, 16, 2, has_bias, 0.1, tensors)
+
+
+def dark_network():
+    torch.manual_seed(1)
+    net = Dark(width=4, blocks=2).eval()
+    tensors = {name: one.detach().numpy() for name, one in net.state_dict().items()}
+    return net, zoo.Weights("RGGB", 4, 2, False, 0.1, tensors, "dark")
 
 
 def noisy(height=60, width=72, seed=1):
@@ -45,6 +53,28 @@ def test_openvino_is_torch(cfa, has_bias):
         np.abs(expected - JDD(cfa, width=16, blocks=2)(*_tensors(mosaic, sigma))[0].detach().numpy()).max()
         > 0.02
     )
+
+
+def test_openvino_is_torch_for_dark_pictures_too():
+    net, weights = dark_network()
+    mosaic, sigma = noisy(64, 80)
+    with torch.inference_mode():
+        expected = net(*_tensors(mosaic, sigma))[0].numpy()
+    exact = learned.Engine(weights, precision="fp32")(mosaic, sigma)
+    rounded = learned.Engine(weights)(mosaic, sigma)
+    assert np.abs(exact - expected).max() < 1e-5
+    assert np.abs(rounded - expected).max() < 0.02
+    assert np.abs(expected).max() > 0.1
+
+
+@pytest.mark.parametrize("cfa", BAYER)
+def test_tiles_of_dark_pictures_equal_the_whole(cfa):
+    engine = learned.Engine(dark_network()[1], precision="fp32")
+    mosaic, sigma = noisy(90, 75)
+    one = learned.whole(engine, mosaic, sigma, cfa, tile=1600)
+    many = learned.whole(engine, mosaic, sigma, cfa, tile=32)
+    assert one.shape == (3, 90, 75)
+    assert np.abs(one - many).max() < 1e-5
 
 
 def test_what_was_measured_keeps_its_bits_in_bf16():
