@@ -27,7 +27,7 @@ PERCENT = 99.0
 FLAT = 1.25  # of the median
 FAR = 16.0  # a gain from which a frame counts as dark; below it the exposure of tone.py does
 MOST = 1000.0  # beyond it what is seen is the error of the black level
-SEEN = 5.0  # deviations of a place's noise; of places without light a hundredth are above 2.7, of the brightest color
+SEEN = 3.5  # deviations of the noise of a place; where there is no light, a hundredth of the places are above 2.7
 
 
 class Lift(NamedTuple):
