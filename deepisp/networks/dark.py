@@ -1,6 +1,6 @@
 """The network of dark pictures: where noise is louder than the signal, far neighbors count more than near ones.
 
-    mosaic ─► packed 2 x 2 ─┬► 3x3 ─┬───────────────────────────────── + ─► 3x3 ─► RGB
+    mosaic ─► packed 2 x 2 ─┬► 3x3 ─┬───────────────────────────────────────── + ─► step ─► 3x3 ─► RGB
     sigma  ─► packed 2 x 2 ─┘       └► halved ─► steps ─┬───────── + ─► step ─► doubled ┘
                                                         └► halved ─► … ─► doubled ┘
 
@@ -36,7 +36,7 @@ class Dark(nn.Module):
         unit: photosites; the sides of a mosaic are multiples of it, and tiles begin at such.
     """
 
-    def __init__(self, cfa: str = "RGGB", *, width: int = 16, blocks: int = 4) -> None:
+    def __init__(self, cfa: str = "RGGB", *, width: int = 16, blocks: int = 3) -> None:
         """An untrained network.
 
         Args:
@@ -59,6 +59,7 @@ class Dark(nn.Module):
         )
         self.back = nn.ModuleList(_Step(here) for here in widths[1:-1])
         self.up = nn.ModuleList(nn.Conv2d(b, 4 * a, 1, bias=False) for a, b in ends)
+        self.last = nn.Sequential(*(_Step(width) for _ in range(sizes.DARK_LAST)))
         self.tail = _layer(width, 12)
 
     def forward(self, mosaic: Tensor, sigma: Tensor) -> Tensor:
@@ -82,7 +83,7 @@ class Dark(nn.Module):
             x = kept[scale] + functional.pixel_shuffle(self.up[scale](x), 2)
             if scale:
                 x = self.back[scale - 1](x)
-        return planes.unpack(self.tail(functional.relu(x))).to(mosaic.dtype)
+        return planes.unpack(self.tail(functional.relu(self.last(x)))).to(mosaic.dtype)
 
 
 class _Step(nn.Conv2d):

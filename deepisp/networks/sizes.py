@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 Shape = tuple[int, ...]
 
-DARK_STEPS = (0, 1)  # at 4 and at 8 photosites; those at 16 are its `blocks`
+DARK_LAST = 1  # steps of dark at 2 photosites, after all else
+DARK_STEPS = (0, 1)  # on the way down at 4 and at 8; those at 16 are its `blocks`
 
 
 class Layer(NamedTuple):
@@ -75,7 +76,8 @@ def jdd(cfa: str, width: int, blocks: int) -> Size:
 def dark(_: str, width: int, blocks: int) -> Size:
     """Of scales of 2, 4, 8 and 16 photosites."""
     layers = {"head": Layer((width, 8, 3, 3), 2), "tail": Layer((12, width, 3, 3), 2)}
-    reach, last = 2 * 2, len(DARK_STEPS)  # of head and tail
+    layers |= {f"last.{one}": Layer((width, width, 3, 3), 2) for one in range(DARK_LAST)}
+    reach, last = 2 * (2 + DARK_LAST), len(DARK_STEPS)  # of head, steps and tail
     for scale, steps in enumerate((*DARK_STEPS, blocks)):
         above, here, side = width << scale, width << scale + 1, 4 << scale
         layers[f"down.{scale}"] = Layer((here, above, 2, 2), side)

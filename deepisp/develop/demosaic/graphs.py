@@ -59,6 +59,8 @@ def dark(weights: Weights) -> Any:
         x = op.add(kept[scale], _unpack(_strided(weights, f"up.{scale}", x)))
         if scale:
             x = _step(weights, f"back.{scale - 1}", x)
+    for name in (one for one in layers if one.startswith("last.")):
+        x = _step(weights, name, x)
     return openvino.Model([_unpack(_layer(weights, "tail", op.relu(x)))], inputs)
 
 
