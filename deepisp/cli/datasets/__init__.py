@@ -1,4 +1,4 @@
-"""`deepisp datasets`: which public data sets are known, and whether one that was downloaded is whole."""
+"""`deepisp datasets`: which public data sets are known, whether one that was downloaded is whole, and a cache of it."""
 
 import click
 
@@ -7,6 +7,7 @@ from deepisp.cli.lazy import LazyGroup
 VERBS = {
     "list": "What is known: size, licence, where it can be had.",
     "check": "What is missing or damaged of one that was downloaded.",
+    "pack": "A split as one file of crops, for training.",
 }
 
 
