@@ -60,6 +60,8 @@ def choose(
         return Choice(name, (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",))
     told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
     doubts = [source.warning] if source.warning else []
+    if settings.model == "dark" and name != zoo.for_sensor(kind, "dark"):
+        doubts.append(f"there is no dark network for {kind} sensors; {name} in its place")
     found = max(_deviation(one.amplified(lift)) for one in told)
     if settings.model == "auto" and found > zoo.named(name).noise_most and not is_linear:
         name = zoo.for_sensor(kind, "dark") or name
@@ -74,7 +76,7 @@ def _fitting(kind: str, model: str, device: str) -> str:
     if model not in MODELS:
         return model if cfa_cell.kind(zoo.named(model).cfa) == kind else ""
     by_device = ("fast",) if device == "cpu" else ("quality", "fast")
-    sizes = by_device if model == "auto" else (model,)
+    sizes = {"auto": by_device, "dark": ("dark", "fast")}.get(model, (model,))
     return next(filter(None, (zoo.for_sensor(kind, size) for size in sizes)), "")
 
 

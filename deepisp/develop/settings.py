@@ -65,7 +65,10 @@ class Settings(Checked, frozen=True, extra="forbid"):
     bits: Literal[8, 16, 32] = Field(8, description="bits per channel; 32 is floating point")
     size: int | None = Field(None, ge=16, le=65535, description="longest side of the picture, in pixels")
     half: bool = Field(False, description="half size: one pixel for each cell of the CFA, no demosaicing")
-    hot_pixels: bool = Field(False, description="repair photosites that stand far above all their neighbors")
+    hot_pixels: bool = Field(
+        False,
+        description="repair photosites that stand far above all their neighbors; dark frames are always repaired",
+    )
     lens: bool = Field(True, description="apply the file's own lens corrections")
     shading: str | None = Field(None, description="map of lens shading, made by `deepisp calibrate flat`")
     black: float | None = Field(

@@ -159,3 +159,28 @@ def test_strength_blends_with_what_has_all_its_noise(render: Any, tmp_path: Path
 
     assert np.allclose(at(0.3), 0.7 * at(0) + 0.3 * at(1), atol=1e-4)
     assert np.allclose(at(0), at(0, "fast"), atol=1e-4)
+
+
+def test_hot_photosites_of_dark_frames_are_repaired() -> None:
+    frame = dark_frame(100)
+    assert frame.mosaic is not None
+    mosaic = frame.mosaic.copy()
+    mosaic[[301, 322], 301] += 400  # two that a full exposure would not show
+    values = plan.solve(replace(frame, mosaic=mosaic), Settings()).values
+    assert (values[[301, 322], 301] < 200).all()
+    assert (values == mosaic).mean() > 0.999
+    assert (plan.solve(replace(frame, mosaic=mosaic), Settings(dark="off")).values == mosaic).all()
+
+
+def test_a_given_ratio_counts_from_the_exposure_that_the_file_asks_for() -> None:
+    frame = dark_frame(100)
+    plain, brighter = (
+        plan.solve(replace(frame, baseline_exposure_ev=ev), Settings(dark=100)).matrix for ev in (0.0, 1.0)
+    )
+    assert np.allclose(brighter, 2 * plain)
+
+
+def test_a_sensor_without_a_dark_network_gets_its_ordinary_one() -> None:
+    lines: list[str] = []
+    deepisp.develop(dark_frame(100, XTRANS, scene(96, 96)), model="dark", dark=100, warn=lines.append)
+    assert "there is no dark network for xtrans sensors; fast-xtrans in its place" in lines
