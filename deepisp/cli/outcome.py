@@ -89,7 +89,10 @@ def _judged(error: "Exception | Ended") -> tuple[int, str]:
             return USAGE, str(error)
         case OSError():
             problem = ready.blame(error, Path(error.filename or "."))
-            return UNREADY if isinstance(problem, Unready) else SOME_FAILED, record.what(problem)
+            if isinstance(problem, Unready):
+                return UNREADY, record.what(problem)
+            name = f"{say.one_line(error.filename)}: " if isinstance(error.filename, str | Path) else ""
+            return SOME_FAILED, f"{name}{record.what(problem)}"
         case _:
             return UNREADY if isinstance(error, Unready) else SOME_FAILED, record.what(error)
 

@@ -57,3 +57,14 @@ def test_what_is_no_protocol_is_said(deepisp: Call, pictures: Path) -> None:
     result = deepisp("evaluate", "dark", "--data", pictures, "--model", "menon", "--protocol", "night")
     assert result.exit_code == 2
     assert "no protocol 'night'; known: dark-simulated" in result.stderr
+
+
+def test_a_profile_that_is_missing_is_named(deepisp: Call, pictures: Path, tmp_path: Path) -> None:
+    own = tmp_path / "mine.toml"
+    own.write_text(
+        'name = "mine"\nexposure_ratio = [50, 60]\n[train]\ncameras = ["canon-70d"]\niso = [800, 800]\n'
+        '[test]\nratios = [50]\n[test.cameras]\n"gone/camera.toml" = 800\n'
+    )
+    result = deepisp("evaluate", "dark", "--data", pictures, "--model", "menon", "--protocol", own)
+    assert result.exit_code == 1
+    assert "gone/camera.toml: No such file or directory" in result.stderr
