@@ -15,7 +15,7 @@ Source: O. Ronneberger et al., "U-Net", MICCAI 2015, for the shape; sums instead
 
 >>> from deepisp.networks import family
 >>> family.cost(Dark())
-Cost(parameters=761664, kmac=5.52)
+Cost(parameters=727104, kmac=5.52)
 """
 
 from itertools import pairwise
@@ -36,7 +36,7 @@ class Dark(nn.Module):
         unit: photosites; the sides of a mosaic are multiples of it, and tiles begin at such.
     """
 
-    def __init__(self, cfa: str = "RGGB", *, width: int = 16, blocks: int = 3) -> None:
+    def __init__(self, cfa: str = "RGGB", *, width: int = 16, blocks: int = 4) -> None:
         """An untrained network.
 
         Args:

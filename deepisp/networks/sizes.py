@@ -9,7 +9,7 @@ from typing import NamedTuple
 Shape = tuple[int, ...]
 
 DARK_LAST = 1  # steps of dark at 2 photosites, after all else
-DARK_STEPS = (0, 1)  # on the way down at 4 and at 8; those at 16 are its `blocks`
+DARK_STEPS = (0, 0)  # on the way down at 4 and at 8; those at 16 are its `blocks`
 
 
 class Layer(NamedTuple):

@@ -71,7 +71,7 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     def _own_size(cls, values: Any) -> Any:
         """Where no size is given, the network's own."""
         is_dark = isinstance(values, dict) and values.get("network") == "dark"
-        return {"width": 16, "blocks": 3} | values if is_dark else values
+        return {"width": 16, "blocks": 4} | values if is_dark else values
 
     @property
     def size(self) -> dict[str, int]:
