@@ -232,7 +232,9 @@ def table(result: DarkResult, *, maps: str | None = None) -> dict[str, Any]:
     return {
         "iso": result.first.iso,
         "exposure_s": result.exposure_s,
+        "frames": result.floor.frames,
         "black_level": result.floor.black.ravel().tolist(),
+        "file_black_level": [place.level(result.first.black_level) for place in result.first.places],
         "hot": float(result.hot.mean()),
         "telegraph": None if result.telegraph is None else float(result.telegraph.mean()),
         "maps": maps,

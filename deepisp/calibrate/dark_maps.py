@@ -1,6 +1,6 @@
 """What dark frames show to stay in place: shading, rows, columns, odd photosites.
 
-`save` writes, as .npz of plain numbers, counted from the corner of the active area:
+`save` writes, as .npz of plain numbers that sensor/dark_maps.py reads, counted from the corner of the active area:
 
     black_level    (n, n) DN of each position of the CFA's cell
     shading        (n * n, h, w) DN on top of it: medians of blocks that share the frame evenly, position by position
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from deepisp.calibrate.dark import DarkResult
 from deepisp.picture import atomic
+from deepisp.sensor.dark_maps import edges, spread_out
 
 Array = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ def maps(result: DarkResult) -> dict[str, NDArray[Any]]:
         own = place.of(floor.running.mean) - place.level(floor.black)
         blocks = _blocks(own, result.shading_blocks)
         shading.append(blocks)
-        place.of(over)[...] = np.where(place.of(floor.fair), own - _spread_out(blocks, own.shape), 0.0)
+        place.of(over)[...] = np.where(place.of(floor.fair), own - spread_out(blocks, own.shape), 0.0)
     odd = {
         "hot": result.hot,
         "telegraph": np.zeros(0, np.bool_) if result.telegraph is None else result.telegraph,
@@ -57,10 +58,6 @@ def save(path: Path, result: DarkResult) -> None:
     atomic.commit(path, stream.getbuffer())
 
 
-def _edges(side: int, count: int) -> NDArray[np.intp]:
-    return np.linspace(0, side, count + 1).round().astype(np.intp)
-
-
 def _counts(shape: tuple[int, ...], longer: int) -> tuple[int, int]:
     """Blocks along each side: nearly square, no smaller than 8 photosites."""
     block = max(max(shape) / longer, 8.0)
@@ -69,17 +66,7 @@ def _counts(shape: tuple[int, ...], longer: int) -> tuple[int, int]:
 
 def _blocks(values: NDArray[np.floating], longer: int) -> Array:
     rows, columns = _counts(values.shape, longer)
-    y, x = _edges(values.shape[0], rows), _edges(values.shape[1], columns)
+    y, x = edges(values.shape[0], rows), edges(values.shape[1], columns)
     return np.array(
         [[np.median(values[y[i] : y[i + 1], x[j] : x[j + 1]]) for j in range(columns)] for i in range(rows)]
     )
-
-
-def _spread_out(blocks: Array, shape: tuple[int, ...]) -> Array:
-    """Blocks at full size again, by bilinear interpolation between their middles."""
-    full = blocks
-    for axis in (0, 1):
-        edges = _edges(shape[axis], blocks.shape[axis])
-        middles, at = (edges[1:] + edges[:-1] - 1) / 2, np.arange(shape[axis])
-        full = np.apply_along_axis(lambda line, m=middles, to=at: np.interp(to, m, line), axis, full)
-    return full

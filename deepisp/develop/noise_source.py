@@ -64,7 +64,7 @@ def sources(raw: RawImage, own: Profile | None = None, *, estimate: bool = True)
     Raises:
         ValueError: `own` does not say the noise of this file.
     """
-    if own is not None:
+    if own is not None and (own.conversion_gains or not own.darks):  # one of darks alone tells no noise
         found = _of_profile(raw, own, "own profile")
         yield found._replace(warning="; ".join(filter(None, (_other_camera(raw, own), found.warning))))
     if raw.noise is not None:

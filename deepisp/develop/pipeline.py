@@ -1,7 +1,7 @@
 """From a raw file to a picture. The order of light, at a glance:
 
-    values ─ defects ─ levels ─ balance ─ highlights ─ lens gains ─ demosaic ─ lens geometry ─ size
-           ─ color (Rec. 2020) ─ exposure, tone ─ gamut, output space ─ quantize ─ orientation
+    values ─ dark shading, row noise ─ defects ─ levels ─ balance ─ highlights ─ lens gains ─ demosaic
+           ─ lens geometry ─ size ─ color (Rec. 2020) ─ exposure, tone ─ gamut, output space ─ quantize ─ orientation
 
 `plan.solve` finds every number first; `bands` carries the plan out on the CPU, `tensors` on a GPU. A network demosaics
 and denoises at once; files that come demosaiced are denoised first, see denoise.py.

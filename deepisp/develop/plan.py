@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from deepisp.develop import (
     balance,
     color,
+    dark_shading,
     darkness,
     defects,
     frame,
@@ -190,6 +191,7 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1, device: str = 
     delta_scale = opcode_lists.full_scale(raw)
     pixel_aspect, odd = frame.plausible_aspect(raw.pixel_aspect)
     raw = opcode_lists.after_list_1(replace(raw, pixel_aspect=pixel_aspect))
+    raw = dark_shading.corrected(raw, settings)
     crop = _crop(raw, settings)
     balanced = balance.white_balance(settings.wb, raw)
     transform = color.camera_to_rec2020(
@@ -235,7 +237,13 @@ def _with_network(plan: Plan, raw: RawImage, device: str) -> Plan:
     network = network_choice.choose(raw, plan.settings, plan.gains, lift=lift.gain, device=device)
     more = (*lift.warnings, *network.warnings, *_unheeded(plan.cfa, plan.settings, network.name))
     return replace(
-        plan, lift=lift.gain, network=network.name, noise=network.noise, warnings=plan.warnings + more
+        plan,
+        # A hot photosite that nobody sees in daylight is a colored dot at a hundred times the light.
+        values=_without_hot(plan.values, plan.cfa) if plan.cfa and lift.gain >= darkness.FAR else plan.values,
+        lift=lift.gain,
+        network=network.name,
+        noise=network.noise,
+        warnings=plan.warnings + more,
     )
 
 
@@ -243,10 +251,11 @@ def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
     """Stored values of the active area after black deltas and hot photosites."""
     area = raw.active
     values: NDArray[Any] = levels.without_deltas(raw)[area.top : area.bottom, area.left : area.right]
-    if settings.hot_pixels and raw.mosaic is not None:
-        cfa = raw.active_cfa
-        values = defects.repair(values, defects.hot_pixels(values, cfa=cfa), cfa=cfa)
-    return values
+    return _without_hot(values, raw.active_cfa) if settings.hot_pixels and raw.mosaic is not None else values
+
+
+def _without_hot(values: NDArray[Any], cfa: str) -> NDArray[Any]:
+    return defects.repair(values, defects.hot_pixels(values, cfa=cfa), cfa=cfa)
 
 
 def _unheeded(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:
@@ -289,6 +298,8 @@ def _exposed(plan: Plan, baseline_ev: float) -> Plan:
     # Clipping ends all colors at the ceiling; the other ways know more light, up to the mean of what they kept.
     most = plan.ceiling if plan.highlights == "clip" else float(plan.clip_levels.mean())
     if plan.lift > 1:
+        # The gain that was found ends where a picture is shown; one that was given stands for light on the sensor.
+        gain *= 2.0**baseline_ev if plan.settings.tone == "default" and plan.settings.dark != "auto" else 1.0
         return replace(plan, matrix=plan.matrix * gain, white=most * gain / plan.lift)
     if plan.settings.tone == "default":
         light = np.maximum(samples.light(plan) / plan.ceiling, 0) @ plan.matrix.T

@@ -125,6 +125,9 @@ class Settings(Checked, frozen=True, extra="forbid"):
                 raise Wrong((Fault(name, words),)) from error
             except ValueError as error:
                 raise Wrong((Fault(name, str(error)),)) from error
+        if self.noise is not None and self.noise_profile is not None:
+            maps = (Path(self.noise).parent / one.maps for one in self.noise_profile.darks if one.maps)
+            self._files["maps"] = " ".join(_digest(path) for path in maps if path.is_file()).encode()
         if self.model not in MODELS:
             self._files["model"] = _digest_of_weights(self.model)
 
@@ -155,12 +158,16 @@ class Settings(Checked, frozen=True, extra="forbid"):
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _digest_of_weights(path: str) -> bytes:
     """What tells a file of weights from others."""
     from deepisp.networks import zoo
 
     try:
-        digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        digest = _digest(Path(path))
         zoo.own(zoo.load(Path(path), sha256=digest), path)
         return digest.encode()
     except OSError as error:

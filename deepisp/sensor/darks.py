@@ -43,7 +43,9 @@ class Darks(Sourced, frozen=True, extra="forbid"):
     Attributes:
         iso: None if it was not recorded.
         exposure_s: of the frames that the noise is from.
+        frames: how many of that time there were; None in profiles from before this was kept.
         black_level: DN per position of the CFA's cell, row by row, from the active area's corner.
+        file_black_level: what the frames' own files say of it, likewise; None as `frames`.
         hot: photosites that stand out, a fraction.
         telegraph: photosites with random telegraph signal, a fraction; None with too few frames to tell.
         maps: name of the file beside this one that holds dark shading and the odd photosites, calibrate/dark_maps.py.
@@ -52,7 +54,9 @@ class Darks(Sourced, frozen=True, extra="forbid"):
 
     iso: PositiveFloat | None = None
     exposure_s: FiniteFloat | None = Field(None, ge=0)
+    frames: int | None = Field(None, ge=1)
     black_level: tuple[FiniteFloat, ...] = Field(min_length=1)
+    file_black_level: tuple[FiniteFloat, ...] | None = None
     hot: FiniteFloat = Field(ge=0, le=1)
     telegraph: FiniteFloat | None = Field(None, ge=0, le=1)
     maps: str | None = None

@@ -52,7 +52,8 @@ def test_another_sensor_is_developed_without_it(tmp_path: Path) -> None:
 def test_what_is_no_file_of_weights_is_said(tmp_path: Path) -> None:
     (tmp_path / "picture.png").write_bytes(b"no weights")
     with pytest.raises(
-        ValueError, match=r"^model: must be auto, fast, quality, dark, none or a file of weights; slow: No such"
+        ValueError,
+        match=r"^model: must be auto, fast, quality, dark, none or a file of weights; slow: No such",
     ):
         Settings(model="slow")
     with pytest.raises(ValueError, match=r"^model: .*picture\.png: no weights of deepisp"):
