@@ -31,7 +31,9 @@ def test_json_is_what_the_library_says(deepisp: Call, pictures: Path) -> None:
     assert result.exit_code == 0, result.stderr
     found = [json.loads(line) for line in result.stdout.splitlines()]
     known = dark.protocol("dark-simulated").test
-    taken = [f"{camera}:{iso:g} x{ratio:g}" for camera, iso in known.cameras.items() for ratio in known.ratios]
+    taken = [
+        f"{camera}:{iso:g} x{ratio:g}" for camera, iso in known.cameras.items() for ratio in known.ratios
+    ]
     assert [line["taken by"] for line in found] == taken
     truths = [np.array(Image.open(path)) for path in sorted(pictures.iterdir())]
     simulator = DarkSimulator(("canon-70d",), (1600, 1600), (250, 250))
