@@ -1,8 +1,8 @@
-"""Seeing in the dark from end to end: the gain that is found without being told, CPU seconds and memory of 12 MP.
+"""Seeing in the dark from end to end: the lift that is found without being told, CPU seconds and memory of 12 MP.
 
     python tools/bench_dark.py --data BENCH/kodak [--every 2] [--runs 3]
 
-Gains: pictures through the cameras and ratios of datasets/dark-simulated.toml, with all their noise, read as raw files;
+Lifts: pictures through the cameras and ratios of datasets/dark-simulated.toml, with all their noise, read as raw files;
 the error of `--dark auto` in EV. Cost: a frame of 12 MP at ratio 250, developed in turn by `dark` and by `quality`,
 whole processes. PSNR of raw values is what `deepisp evaluate dark` measures. JSON to standard output.
 """
@@ -33,11 +33,11 @@ RATIO = 250
 def main(data: Path, every: int, runs: int) -> None:
     """Print both."""
     files = crops.files([data])[::every]
-    print(json.dumps({"gain": gains(files), "12 MP": cost(files[0], runs)}, indent=2))
+    print(json.dumps({"lift": lifts(files), "12 MP": cost(files[0], runs)}, indent=2))
 
 
-def gains(files: list[Path]) -> dict[str, object]:
-    """Errors of the gain that is found, in EV: median of their size, and of all; how often none was found."""
+def lifts(files: list[Path]) -> dict[str, object]:
+    """Errors of the lift that is found, in EV: median of their size, and of all; how often none was found."""
     known, errors, missed = dark.protocol("dark-simulated").test, list[float](), 0
     for number, path in enumerate(files):
         picture = pictures.load(path)

@@ -3,6 +3,7 @@
 import json
 import tomllib
 from pathlib import Path
+from typing import NamedTuple
 
 from deepisp.data import crops, dark, pictures
 from deepisp.data.dark import DarkSimulator
@@ -20,28 +21,43 @@ def card(
 ) -> str:
     """The card of a network, Markdown; its figures are measured here."""
     config = tomllib.loads((zoo.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
-    what = _dark(asked, bench, name) if asked.dark else _plain(asked, bench, name)
-    title, simulated, limits, figures = what
+    said = _dark(asked, bench, name) if asked.dark else _plain(asked, bench, name)
     return f"""# {name}
 
-{title} of {cfa_cell.kind(asked.cfa)} mosaics: deepisp/networks/{asked.network}.py, {asked.width} channels,
+{said.title} of {cfa_cell.kind(asked.cfa)} mosaics: deepisp/networks/{asked.network}.py, {asked.width} channels,
 {asked.blocks} blocks, {weights.parameters:,} parameters, {weights.size.kmac:.1f} kMAC a photosite.
 
 * **Takes** a balanced mosaic (gray is equal in all colors) at any exposure, and the deviation of its noise at each
   photosite. **Gives** RGB in the same units.
 * **Trained on** {len(files)} clean pictures, SHA-256 `{crops.digest(files)}`, by `tools/train_shipped.py {name}`:
-  `{json.dumps(config)}`. {simulated}
+  `{json.dumps(config)}`. {said.simulated}
 * **Pictures' licences**, for the pictures that ours were trained on: CC BY-SA 4.0 (Cloudinary CID22), Unsplash License
   (some by way of CLIC 2025), Pexels License, CC0 1.0. No picture is contained.
 * **Noise range**: up to a deviation of {weights.noise_most:.3f} of a signal of 0 to 1; beyond it deepisp warns.
-* **Limits**: {limits}
+* **Limits**: {said.limits}
 
-{figures}
+{said.figures}
 """
 
 
-def _plain(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> tuple[str, str, str, str]:
-    return (
+class Said(NamedTuple):
+    """What a card says of one kind of training, Markdown.
+
+    Attributes:
+        title: what the network does.
+        simulated: how its mosaics came about.
+        limits: what it cannot do.
+        figures: a line on them, and their table.
+    """
+
+    title: str
+    simulated: str
+    limits: str
+    figures: str
+
+
+def _plain(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> Said:
+    return Said(
         "Joint demosaicing and denoising",
         f"Simulated noise: white Gaussian of 0 to {asked.sigma:g}/255 on display-coded crops, shot and\n"
         "  read noise of UPI's range at 1 to 4 times less light on linear ones (deepisp/train/jdd.py).",
@@ -68,9 +84,9 @@ def _by_sigma(name: str, cfa: str, bench: tuple[Path, ...]) -> str:
     return "\n".join(lines)
 
 
-def _dark(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> tuple[str, str, str, str]:
+def _dark(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> Said:
     known = dark.protocol(str(asked.dark))
-    return (
+    return Said(
         "Seeing in the dark: joint demosaicing and denoising",
         f"Simulated low light ({known.name}): {known.exposure_ratio[0]:g} to\n"
         f"  {known.exposure_ratio[1]:g} times less light on {', '.join(known.train.cameras)}, with photons, tails of\n"

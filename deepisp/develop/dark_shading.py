@@ -101,7 +101,11 @@ def _nearest(groups: tuple[Darks, ...], iso: float | None) -> Darks | None:
 
 
 def _check(raw: RawImage, own: Profile) -> None:
-    """A ValueError if the values of a file are no others' than those of the profile."""
+    """Nothing, if the values of a file are such as the profile speaks of.
+
+    Raises:
+        ValueError: they are not; says what to measure.
+    """
     if not own.is_of(raw.maker, *filter(None, (raw.model, raw.unique_model))):
         found = f"{raw.maker} {raw.model}".strip()
         raise ValueError(f"the profile is of {own.camera}, the file of {found}; measure darks of this camera")

@@ -10,7 +10,7 @@ from deepisp.develop.demosaic.methods import STEP
 Result = TypeVar("Result")
 
 MOST = 32 * STEP  # 24 megapixels in three
-LEAST = STEP  # about the halo of the deepest network: fewer rows would hardly need less
+LEAST = STEP  # halos of networks are half as large or larger: fewer rows would hardly need less
 
 # Of a photosite: live tensors come to 210 with the fast network, 160 with directional, 110 in color and tone (summed
 # over the storages of a band, float32, torch 2.13 on a CPU). Doubled, for the workspace of convolutions.
@@ -78,5 +78,5 @@ def is_lack(error: Exception) -> bool:
 
 
 def _whole(rows: int) -> int:
-    """The most rows of whole cells, LEAST or more."""
+    """The most rows of whole STEPs, LEAST or more."""
     return max(LEAST, rows - rows % STEP)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deepisp.develop import noise_source
+from deepisp.develop.demosaic import learned
 from deepisp.develop.settings import MODELS, Settings
 from deepisp.networks import zoo
 from deepisp.raw.image import RawImage
@@ -40,7 +41,7 @@ def choose(
         raw: any kind of raw image.
         settings: how to render.
         gains: (C,) white balance.
-        lift: gain on all light that will follow, see darkness.py.
+        lift: gain on all light of a dark frame, see darkness.py.
         device: that will develop; it decides which network is the default.
 
     Raises:
@@ -49,7 +50,7 @@ def choose(
     if settings.model == "none" or settings.demosaic != "auto" or settings.half:
         return Choice("")
     is_linear = raw.linear is not None
-    if is_linear and (settings.strength == 0 or not _is_noisy(raw, settings)):
+    if is_linear and (settings.strength == 0 or not _is_noisy(raw, settings, lift)):
         return Choice("")
     kind, device = ("bayer", "cpu") if is_linear else (cfa_cell.kind(raw.cfa), device)  # see denoise.py
     name = _fitting(kind, settings.model, device)
@@ -57,7 +58,10 @@ def choose(
         return Choice("")
     source = noise_source.known(raw, settings.noise_profile)
     if source is None:
-        return Choice(name, (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",))
+        plain = learned.plain(name)
+        return Choice(
+            plain, (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",)
+        )
     told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
     doubts = [source.warning] if source.warning else []
     if settings.model == "dark" and name != zoo.for_sensor(kind, "dark"):
@@ -80,12 +84,15 @@ def _fitting(kind: str, model: str, device: str) -> str:
     return next(filter(None, (zoo.for_sensor(kind, size) for size in sizes)), "")
 
 
-def _is_noisy(raw: RawImage, settings: Settings) -> bool:
-    """Whether a demosaiced file is said to have noise that can be seen, see denoise.py. No sensor's profile fits it."""
+def _is_noisy(raw: RawImage, settings: Settings, lift: float) -> bool:
+    """Whether a demosaiced file is said to have noise that can be seen once it is lifted, see denoise.py.
+
+    No sensor's profile fits it.
+    """
     source = noise_source.known(raw, settings.noise_profile)
     if source is None or source.origin not in ("own profile", "file") or raw.colors != "RGB":
         return False
-    return any(_deviation(one) > VISIBLE for one in source.noise)
+    return any(_deviation(one.amplified(lift)) > VISIBLE for one in source.noise)
 
 
 def _deviation(noise: Noise) -> float:

@@ -19,6 +19,7 @@ from deepisp.develop import (
     samples,
     shading_map,
     tone,
+    unheeded,
 )
 from deepisp.develop.demosaic import methods
 from deepisp.develop.levels import Levels
@@ -57,7 +58,8 @@ class Plan:
         after: opcodes of list 3, for demosaiced light.
         delta_scale: the unit of their deltas.
         matrix: (3, C) balanced camera colors to linear Rec. 2020, exposure included.
-        white: linear Rec. 2020 light that the tone curve shows as white: where the sensor clips.
+        white: linear Rec. 2020 light that the tone curve shows as white: where the sensor clips, of a dark frame where
+            it would clip at the full exposure.
         lift: gain on the light of a dark frame, in place of an exposure by tone.py; 1 for none.
         crop: what the picture shows.
         pixel_aspect: width of a pixel over its height as displayed.
@@ -233,14 +235,14 @@ def solve(raw: RawImage, settings: Settings, *, threads: int = 1, device: str = 
 
 def _with_network(plan: Plan, raw: RawImage, device: str) -> Plan:
     """The plan with what a dark frame is lifted by, and the network that its noise then asks for."""
-    lift = darkness.lift(plan, raw)
-    network = network_choice.choose(raw, plan.settings, plan.gains, lift=lift.gain, device=device)
-    more = (*lift.warnings, *network.warnings, *_unheeded(plan.cfa, plan.settings, network.name))
+    lift, told = darkness.find(plan, raw)
+    network = network_choice.choose(raw, plan.settings, plan.gains, lift=lift, device=device)
+    more = (*told, *network.warnings, *unheeded.lines(plan.cfa, plan.settings, network.name))
     return replace(
         plan,
         # A hot photosite that nobody sees in daylight is a colored dot at a hundred times the light.
-        values=_without_hot(plan.values, plan.cfa) if plan.cfa and lift.gain >= darkness.FAR else plan.values,
-        lift=lift.gain,
+        values=_without_hot(plan.values, plan.cfa) if plan.cfa and lift >= darkness.FAR else plan.values,
+        lift=lift,
         network=network.name,
         noise=network.noise,
         warnings=plan.warnings + more,
@@ -256,29 +258,6 @@ def _repaired(raw: RawImage, settings: Settings) -> NDArray[Any]:
 
 def _without_hot(values: NDArray[Any], cfa: str) -> NDArray[Any]:
     return defects.repair(values, defects.hot_pixels(values, cfa=cfa), cfa=cfa)
-
-
-def _unheeded(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:
-    """Lines on settings that this file has no use for, and on what is done in their place."""
-    lines = []
-    kind = cfa_cell.kind(cfa) if cfa else "linear"
-    chosen = methods.choose(settings.demosaic, kind)
-    if settings.demosaic not in ("auto", chosen) and chosen != "none" and not settings.half:
-        lines.append(f"a {kind} sensor has no {settings.demosaic} demosaicing; {chosen} in its place")
-    if settings.model not in ("auto", "none") and not network and kind == "linear":
-        lines.append("not denoised: the noise of this demosaiced file is unknown, or cannot be seen")
-    elif settings.model not in ("auto", "none") and not network:
-        why = (
-            f"no {settings.model} network"
-            if settings.demosaic == "auto" and not settings.half
-            else "no use for one"
-        )
-        lines.append(f"a {kind} sensor has {why} here; {chosen} without denoising in its place")
-    if settings.highlights == "reconstruct" and kind == "linear":
-        lines.append(
-            "highlights are reconstructed from a mosaic, and this file has none; blended in its place"
-        )
-    return tuple(lines)
 
 
 def _crop(raw: RawImage, settings: Settings) -> Area:
@@ -297,9 +276,10 @@ def _exposed(plan: Plan, baseline_ev: float) -> Plan:
     gain = plan.gain
     # Clipping ends all colors at the ceiling; the other ways know more light, up to the mean of what they kept.
     most = plan.ceiling if plan.highlights == "clip" else float(plan.clip_levels.mean())
-    if plan.lift > 1:
-        # The gain that was found ends where a picture is shown; one that was given stands for light on the sensor.
-        gain *= 2.0**baseline_ev if plan.settings.tone == "default" and plan.settings.dark != "auto" else 1.0
+    is_given = darkness.given(plan.settings) is not None
+    if is_given or plan.lift > 1:
+        # The lift that was found ends where a picture is shown; one that was given stands for light on the sensor.
+        gain *= 2.0**baseline_ev if plan.settings.tone == "default" and is_given else 1.0
         return replace(plan, matrix=plan.matrix * gain, white=most * gain / plan.lift)
     if plan.settings.tone == "default":
         light = np.maximum(samples.light(plan) / plan.ceiling, 0) @ plan.matrix.T

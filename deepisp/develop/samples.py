@@ -1,4 +1,4 @@
-"""Samples of a plan's light, spread evenly over the picture: what exposure and highlights are chosen by."""
+"""Samples of a plan's light, spread evenly: what exposure, highlights and the lift of dark frames are chosen by."""
 
 from __future__ import annotations
 

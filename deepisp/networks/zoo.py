@@ -46,7 +46,7 @@ class Weights(NamedTuple):
         has_bias: whether layers have biases.
         noise_most: the largest deviation of noise that it was trained on, of a balanced signal at mid-gray.
         tensors: float32, by the names in its file.
-        network: which one, by the names of networks/family.py; others than jdd come in one size, and serve comparison.
+        network: which one, by the names of networks/family.py; those of sizes.OWN develop, others serve comparison.
     """
 
     cfa: str
@@ -202,6 +202,8 @@ def _check_numbers(weights: Weights) -> None:
         raise ValueError(f"its cell {weights.cfa!r} is no square of R, G and B")
     if not 0 <= weights.noise_most < float("inf"):
         raise ValueError(f"its noise {weights.noise_most!r} is no deviation")
+    if weights.network == "dark" and side != 2:
+        raise ValueError(f"a dark network takes a Bayer CFA, not {weights.cfa}")
     if weights.network in sizes.OWN and not (
         0 < int(weights.width) <= 1024 and 0 < int(weights.blocks) <= 256
     ):

@@ -65,7 +65,8 @@ def score(
         By exposure ratio, rounded; of all pairs at None.
 
     Raises:
-        ValueError: there is no pair, a file tells no noise, or it is of another sensor.
+        ValueError: there is no pair or no such method, a file tells no noise, is linear or of another sensor, or has no
+            such square in its middle.
         RawError: a file gives no picture.
     """
     rows: list[tuple[int, list[float]]] = []

@@ -86,29 +86,32 @@ def score(method: Method, pairs: Iterable[Pair]) -> dict[int | None, Figures]:
     return found
 
 
-def named(model: str, levels: Levels) -> Method:
+def named(model: str, levels: Levels, *, threads: int | None = None) -> Method:
     """A network by the name of a shipped one, or by the path of weights.
 
     Args:
         model: of the authors' network, or of one that `develop` runs.
         levels: of the data set.
+        threads: of what `develop` does; all cores if None. The authors' network has those that torch is set to.
 
     Raises:
         ValueError: no such weights, or of another network; when the method is called, for another sensor.
     """
     network = zoo.named(model).network
-    return chen(Path(model), levels) if network == "chen" else ours(model, levels)
+    return chen(Path(model), levels) if network == "chen" else ours(model, levels, threads=threads)
 
 
-def ours(model: str, levels: Levels) -> Method:
+def ours(model: str, levels: Levels, *, threads: int | None = None) -> Method:
     """deepisp's own development with a network, up to linear sRGB, coded as LibRaw codes the truth.
 
     Args:
-        model: the name of a shipped network, or the path of weights.
+        model: the name of a shipped network, or the path of weights; a size, such as fast, has one for each kind of
+            sensor.
         levels: of the data set.
+        threads: all cores if None.
 
     Raises:
-        ValueError: weights of a network that `develop` does not run.
+        ValueError: weights of a network that `develop` does not run, or, when the method is called, for another sensor.
     """
     zoo.own(zoo.named(model), model)
     plain = Settings(
@@ -117,12 +120,22 @@ def ours(model: str, levels: Levels) -> Method:
     )  # fmt: skip
 
     def developed(raw: RawImage, exposure_ratio: float) -> NDArray[np.float32]:
+        # `develop` would take another network for another sensor, and the figures would not be those of this one.
+        _check_sensor(zoo.for_sensor(cfa_cell.kind(raw.active_cfa), model) or model, raw)
         upright = replace(raw, orientation=1)  # the truth is cut to planes, which are not turned
-        light = develop(upright, plain, dark=max(exposure_ratio, 1.0), device="cpu", warn=lambda _: None)
+        light = develop(
+            upright, plain, dark=max(exposure_ratio, 1.0), device="cpu", threads=threads, warn=lambda _: None
+        )
         coded: NDArray[Any] = spaces.encode(np.clip(light, 0, 1), "bt2020")  # the curve of Rec. 709, too
         return coded.astype(np.float32)
 
     return developed
+
+
+def _check_sensor(model: str, raw: RawImage) -> None:
+    own, found = (cfa_cell.kind(cfa) for cfa in (zoo.named(model).cfa, raw.active_cfa))
+    if own != found:
+        raise ValueError(f"{model}: for {own} sensors, the file is of a {found} one")
 
 
 def _same(level: float | NDArray[np.float64]) -> float:
@@ -152,9 +165,7 @@ def chen(path: Path, levels: Levels) -> Method:
         )
 
     def developed(raw: RawImage, exposure_ratio: float) -> NDArray[np.float32]:
-        kinds = [cfa_cell.kind(cfa) for cfa in (weights.cfa, raw.active_cfa)]
-        if kinds[0] != kinds[1]:
-            raise ValueError(f"{path}: for {kinds[0]} sensors, the file is of a {kinds[1]} one")
+        _check_sensor(str(path), raw)
         planes = sid_protocol.network_input(raw, exposure_ratio, levels)
         with torch.inference_mode():
             made = net.developed(torch.from_numpy(planes)[None])[0]

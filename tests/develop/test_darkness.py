@@ -96,8 +96,14 @@ def test_a_given_ratio_is_kept_to() -> None:
 
 def test_a_lifted_picture_is_as_bright_as_its_full_exposure() -> None:
     lit = dark_frame(1)
-    shown = [deepisp.develop(frame, dark=ratio) for frame, ratio in ((lit, 1.0001), (dark_frame(100), 100))]
+    shown = [deepisp.develop(frame, dark=ratio) for frame, ratio in ((lit, 1), (dark_frame(100), 100))]
     assert abs(shown[0].mean() - shown[1].mean()) < 3  # of 255
+
+
+def test_a_ratio_of_one_is_a_given_one() -> None:
+    """No exposure is searched for: twice the ratio is twice the light, from 1 on."""
+    one, two = (plan.solve(dark_frame(100), Settings(dark=ratio)).matrix for ratio in (1, 2))
+    assert np.allclose(two, 2 * one)
 
 
 def test_camera_colors_are_lifted_too() -> None:
@@ -159,6 +165,23 @@ def test_strength_blends_with_what_has_all_its_noise(render: Any, tmp_path: Path
 
     assert np.allclose(at(0.3), 0.7 * at(0) + 0.3 * at(1), atol=1e-4)
     assert np.allclose(at(0), at(0, "fast"), atol=1e-4)
+
+
+def test_noise_that_nobody_knows_is_not_left_to_the_network_of_dark_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told of no noise, it would show what it has never learned."""
+    monkeypatch.setattr("deepisp.develop.noise_source.of_picture", _unknown)
+    settings = Settings(model=dark_weights(tmp_path / "d.safetensors"), dark=100)
+    solved = plan.solve(replace(dark_frame(100), noise=None), settings)
+    assert solved.network == "fast"
+    assert "nothing is known of its noise; not denoised" in solved.warnings
+
+
+def test_a_demosaiced_file_is_denoised_where_its_lift_makes_noise_visible() -> None:
+    frame = replace(linear_frame(scene(64, 64) / 100, np.ones(3)), noise=(Noise(1e-6, 1e-7),) * 3)
+    assert plan.solve(frame, Settings()).network == ""
+    assert plan.solve(frame, Settings(dark=100)).network == "fast"
 
 
 def test_hot_photosites_of_dark_frames_are_repaired() -> None:

@@ -92,6 +92,7 @@ def test_every_shipped_network_is_what_it_says(name):
         {"noise_most": "much"},
         {"noise_most": -1.0},
         {"blocks": 10**9},
+        {"network": "dark", "cfa": XTRANS},
     ],
 )
 def test_numbers_that_no_network_has_are_refused(tmp_path, change):

@@ -1,6 +1,7 @@
 """See-in-the-Dark's protocol on a tree of our own: figures by hand, by ratio, and of a gamma that was put on twice."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,19 @@ def test_ours_is_coded_and_cut_as_the_truth_is(pairs: list[sid.Pair]) -> None:
     assert np.abs(made - truth)[flat].max() < 0.5 / 255
     twice = evaluate_sid.named("fast", LEVELS)(raw, 2.0)
     assert twice[48, 24].mean() == pytest.approx(1.099 * 0.1**0.45 - 0.099, abs=2 / 255)
+
+
+def test_another_sensor_is_refused_and_a_size_is_of_its_kind(tmp_path: Path) -> None:
+    """`develop` would quietly take another network, and its figures would bear this one's name."""
+    xtrans = replace(dark_trees.gray(np.array([0.05, 0.2, 0.4])), cfa=dark_trees.X_T2)
+    settings = {"width": 4, "blocks": 1}
+    net = family.build("jdd", "RGGB", **settings)
+    path = tmp_path / "bayer.safetensors"
+    tensors = {key: one.detach().numpy() for key, one in net.state_dict().items()}
+    zoo.save(path, zoo.Weights("RGGB", 4, 1, False, 0.1, tensors))
+    with pytest.raises(ValueError, match="for bayer sensors, the file is of a xtrans one"):
+        evaluate_sid.named(str(path), LEVELS)(xtrans, 1.0)
+    assert evaluate_sid.named("fast", LEVELS, threads=1)(xtrans, 1.0).shape[2] == 3
 
 
 def test_a_network_that_does_not_develop_is_refused(tmp_path: Path) -> None:

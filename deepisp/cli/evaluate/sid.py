@@ -45,6 +45,8 @@ def sid(
     from deepisp.data import datasets, sid
     from deepisp.data.sid_protocol import Levels
 
+    if center is not None and not is_raw:
+        raise ValueError("--center is of --raw; give both, or leave it out")
     data = datasets.load(name)
     if not isinstance(data, datasets.Sid):
         raise ValueError(f"{name} is no half of See-in-the-Dark; give sid-sony or sid-fuji")
@@ -56,11 +58,14 @@ def sid(
     if is_raw:
         from deepisp.train import evaluate_raw
 
-        _tell(split, evaluate_raw.score(model, pairs, levels, center=center), _RAW_HEADS, as_json=as_json)
+        count = torch.get_num_threads()
+        scores = evaluate_raw.score(model, pairs, levels, center=center, threads=count)
+        _tell(split, scores, _RAW_HEADS, as_json=as_json)
         return outcome.DONE
     from deepisp.train import evaluate_sid
 
-    _tell(split, evaluate_sid.score(evaluate_sid.named(model, levels), pairs), _HEADS, as_json=as_json)
+    method = evaluate_sid.named(model, levels, threads=threads)
+    _tell(split, evaluate_sid.score(method, pairs), _HEADS, as_json=as_json)
     return outcome.DONE
 
 

@@ -28,8 +28,8 @@ def demosaic(
         cfa: the cell at mosaic[0, 0], see sensor/cfa.py.
         noise: its line, a line for each of R, G and B (they differ after white balance, see Noise.amplified), or one
             deviation for all photosites; None for none. Classical methods do not denoise.
-        method: fast or quality, the path of a network's weights, or a classical method of methods.py; auto is fast
-            where there is such a network for the sensor, else the best classical method.
+        method: fast, quality or dark, the path of a network's weights, or a classical method of methods.py; auto is
+            fast where there is such a network for the sensor, else the best classical method.
         threads: of the network.
 
     Raises:

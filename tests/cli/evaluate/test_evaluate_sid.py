@@ -54,6 +54,7 @@ def test_a_line_for_each_ratio_and_one_for_all(deepisp: Call, root: Path) -> Non
         ({"--split": "none"}, "known"),
         ({"--data": "eld"}, "no half of See-in-the-Dark"),
         ({"--data": "sid"}, "sid-sony"),
+        ({"--center": "512"}, "--center is of --raw"),
     ],
 )
 def test_what_is_wrong_is_said_on_one_line(

@@ -1,0 +1,49 @@
+"""What a file has no use for is said, with what is done in its place; what was asked for is not."""
+
+import pytest
+
+from deepisp.develop import unheeded
+from deepisp.develop.settings import Settings
+from deepisp.sensor.cfa import XTRANS
+
+
+@pytest.mark.parametrize(
+    ("cfa", "changes", "said"),
+    [
+        (
+            XTRANS,
+            {"model": "quality"},
+            "a xtrans sensor has no quality network; directional without denoising",
+        ),
+        ("W", {"model": "dark"}, "a mono sensor has no dark network; not denoised"),
+        ("RGGB", {"model": "dark", "half": True}, "half size has no use for a network; not denoised"),
+        ("RGGB", {"model": "dark", "demosaic": "malvar"}, "malvar demosaicing has no use for a network"),
+        ("", {"model": "dark", "demosaic": "malvar"}, "malvar demosaicing has no use for a network"),
+        (
+            "",
+            {"model": "dark"},
+            "not denoised: the noise of this demosaiced file is unknown, or cannot be seen",
+        ),
+        (
+            XTRANS,
+            {"demosaic": "malvar"},
+            "a xtrans sensor has no malvar demosaicing; directional in its place",
+        ),
+        ("", {"highlights": "reconstruct"}, "blended in its place"),
+    ],
+)
+def test_what_is_not_heeded_is_one_line(cfa: str, changes: dict[str, object], said: str) -> None:
+    [line] = unheeded.lines(cfa, Settings(**changes), "")
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("cfa", "changes", "network"),
+    [
+        ("RGGB", {"model": "dark"}, "dark"),
+        ("", {"model": "dark", "strength": 0}, ""),
+        ("W", {"demosaic": "malvar"}, ""),
+    ],
+)
+def test_what_was_asked_for_is_not_said(cfa: str, changes: dict[str, object], network: str) -> None:
+    assert unheeded.lines(cfa, Settings(**changes), network) == ()
