@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -127,7 +128,7 @@ class Settings(Checked, frozen=True, extra="forbid"):
                 raise Wrong((Fault(name, str(error)),)) from error
         if self.noise is not None and self.noise_profile is not None:
             maps = (Path(self.noise).parent / one.maps for one in self.noise_profile.darks if one.maps)
-            self._files["maps"] = " ".join(_digest(path) for path in maps if path.is_file()).encode()
+            self._files["maps"] = " ".join(_digest(path) for path in maps if os.access(path, os.R_OK)).encode()
         if self.model not in MODELS:
             self._files["model"] = _digest_of_weights(self.model)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from deepisp.cli import outcome
-from deepisp.cli.evaluate import jdd
+from deepisp.cli.evaluate import given
 from deepisp.cli.evaluate.table import Column, teller
 
 COLUMNS = (
@@ -51,9 +51,9 @@ def dark(
     from deepisp.train import contenders, evaluate_dark
 
     known = named(protocol)
-    methods = {name: jdd.warm(contenders.named(name, threads=threads)) for name in names}
+    methods = {name: given.warm(contenders.named(name, threads=threads)) for name in names}
     tell = teller("taken by", COLUMNS, as_json)
-    for title, pictures in jdd.loaded(data, every).items():
+    for title, pictures in given.loaded(data, every).items():
         for camera, iso in known.test.cameras.items():
             for ratio in known.test.ratios:
                 simulator = DarkSimulator((camera,), (iso, iso), (ratio, ratio))

@@ -2,20 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from deepisp.cli import outcome
+from deepisp.cli.evaluate import given
 from deepisp.cli.evaluate.table import Column, teller
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from deepisp.cli.evaluate.given import Sets
     from deepisp.train.contenders import Contender
     from deepisp.train.evaluate_linear import Shooting
-
-    Sets = Mapping[str, Sequence[NDArray[Any]]]
 
 SIGMAS = (0.0, 5.0, 10.0, 15.0, 20.0)  # of 255: shared tables of the literature
 
@@ -69,37 +67,13 @@ def jdd(
     from deepisp.train.evaluate_linear import Shooting
 
     shootings = [Shooting.of(one, cfa) for one in physical]
-    methods = {name: warm(contenders.named(name, cfa, threads=threads)) for name in names}
-    sets = loaded(data, every)
+    methods = {name: given.warm(contenders.named(name, cfa, threads=threads)) for name in names}
+    sets = given.loaded(data, every)
     if sigma or not physical:
         coded(methods, sets, sigma or SIGMAS, cfa=cfa, as_json=as_json)
     if physical:
         linear(methods, sets, shootings, as_json=as_json)
     return outcome.DONE
-
-
-def warm(method: "Contender") -> "Contender":
-    """A method whose kernels and graphs are compiled, so that its seconds are those of its work."""
-    import numpy as np
-
-    method(np.full((64, 64), 0.5, np.float32), 0.01)
-    return method
-
-
-def loaded(places: Sequence[Path], every: int = 1) -> "Sets":
-    """The pictures of each place, each n-th, uint8, by the place's name."""
-    import numpy as np
-    import torch
-
-    from deepisp.data import crops, pictures
-
-    torch.set_num_threads(1)  # what simulates goes through in small parts, see data/pairs.py
-    sets: dict[str, list[NDArray[Any]]] = {}
-    for place in places:
-        found = [pictures.load(path) for path in crops.files([place])[::every]]
-        eight = [(one >> 8).astype(np.uint8) if one.dtype == np.uint16 else one for one in found]
-        sets[place.name if place.name not in sets else str(place)] = eight
-    return sets
 
 
 def coded(

@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from PIL import Image
 
-from deepisp.cli.evaluate import jdd as verb
+from deepisp.cli.evaluate import given
 from deepisp.train import contenders, evaluate, evaluate_linear
 from tests.cli.test_start import loaded
 
@@ -115,7 +115,7 @@ def test_sets_of_one_name_and_sixteen_bits(deepisp: Call, pictures: Path, tmp_pa
 
 def test_seconds_are_of_a_compiled_method() -> None:
     calls = []
-    method = verb.warm(lambda mosaic, noise: calls.append(mosaic.shape))
+    method = given.warm(lambda mosaic, noise: calls.append(mosaic.shape))
     assert len(calls) == 1
     method(np.zeros((4, 4), np.float32), 0.0)
     assert calls[1] == (4, 4)
