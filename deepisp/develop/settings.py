@@ -128,7 +128,7 @@ class Settings(Checked, frozen=True, extra="forbid"):
                 raise Wrong((Fault(name, str(error)),)) from error
         if self.noise is not None and self.noise_profile is not None:
             maps = (Path(self.noise).parent / one.maps for one in self.noise_profile.darks if one.maps)
-            self._files["maps"] = " ".join(_digest(path) for path in maps if os.access(path, os.R_OK)).encode()
+            self._files["maps"] = " ".join(_digest(path) for path in maps if _is_readable(path)).encode()
         if self.model not in MODELS:
             self._files["model"] = _digest_of_weights(self.model)
 
@@ -157,6 +157,10 @@ class Settings(Checked, frozen=True, extra="forbid"):
         }
         known |= {name: data.decode() for name, data in self._files.items()}
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
+
+
+def _is_readable(path: Path) -> bool:
+    return path.is_file() and os.access(path, os.R_OK)
 
 
 def _digest(path: Path) -> str:
