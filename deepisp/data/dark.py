@@ -106,7 +106,9 @@ class DarkSimulator:
             generator: of that device; torch's own if None.
 
         Returns:
-            `mosaic` ends at the white level, `truth` too; `noise` is the variance of the whole chain.
+            `mosaic` ends at the white level; `truth` does not, for dim light has no end there: that of a full exposure,
+            whose colors clip one after the other, would teach pink highlights. `noise` is the variance of the whole
+            chain.
         """
         count, device, colors = len(pictures), pictures.device, cfa_cell.colors(self.cfa)
         draw = self.unprocessing.draw(count, generator=generator, device=device)
@@ -122,7 +124,7 @@ class DarkSimulator:
             lines[part] = torch.tensor(
                 [(one.shot, one.read) for one in taken_by.noise(colors)], device=device
             )
-        return Pairs(dim, light.clamp(max=1), Lines(*lines.unbind(-1)), ratio, draw)
+        return Pairs(dim, light, Lines(*lines.unbind(-1)), ratio, draw)
 
     def _camera(self, generator: torch.Generator | None, device: torch.device) -> Camera:
         chances = torch.rand(2, generator=generator, device=device).tolist()

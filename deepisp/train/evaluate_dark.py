@@ -29,7 +29,7 @@ class Score(NamedTuple):
     Attributes:
         raw_psnr: of the mosaic's values, dB.
         corrected_psnr: the same after the output was scaled to the brightness of the truth.
-        psnr: of balanced camera RGB, all channels, dB.
+        psnr: of balanced camera RGB that ends where the truth's sensor would, all channels, dB.
         srgb_psnr: of the pictures that these make, dB.
         cpu_s_per_mp: of the method itself, all threads.
         pictures: how many.
@@ -73,7 +73,7 @@ def score(
             (
                 metrics.psnr(raw, truth, border=border),
                 metrics.psnr(corrected(raw, truth), truth, border=border),
-                metrics.psnr(output, taken.truth, border=border),
+                metrics.psnr(*(_ended(one, taken) for one in (output, taken.truth)), border=border),
                 metrics.psnr(*shown, border=border),
             )
         )
@@ -92,6 +92,10 @@ def take(picture: NDArray[Any], simulator: DarkSimulator, *, number: int) -> Tak
     lines = tuple(Noise(*one) for one in torch.stack(made.noise, -1)[0].tolist())
     truth = made.truth[0].movedim(0, -1).contiguous().numpy()
     return Taken(made.mosaic[0, 0].numpy(), lines, truth, made.draw.part(0))
+
+
+def _ended(balanced: NDArray[np.float32], taken: Taken) -> NDArray[np.float32]:
+    return np.minimum(balanced, (1 / taken.draw.neutral).numpy())
 
 
 def mosaic_of(balanced: NDArray[np.float32], taken: Taken, cfa: str) -> NDArray[np.float32]:

@@ -41,6 +41,14 @@ def test_the_mosaic_is_the_truth_dimmed(cfa):
     assert (bright - through(made.truth, cfa)).mean((1, 2, 3)).abs().max() < 0.03
 
 
+def test_white_is_neutral_however_bright():
+    """A full exposure's colors would clip one after the other; of a dim one no color does."""
+    made = simulator()(gray(level=255), seeded())
+    balanced = made.truth / made.draw.neutral[:, :, None, None]
+    assert torch.allclose(balanced, balanced[:, 1:2].expand_as(balanced), rtol=1e-3)
+    assert made.truth.max() > 1
+
+
 def test_its_noise_is_what_it_says():
     made = simulator()(gray(32, 64), seeded())
     expected = through(made.truth, "RGGB") / 100
