@@ -263,7 +263,7 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
     Path("own.toml").write_text((shipped.folder("sensors") / "generic.toml").read_text())
     shading_file.write(Shading("", "", Optics(), "RGGB", (64, 96), even, 1), Path("even.toml"))
     words = (
-        "--shading even.toml --model quality --strength 0.5 --noise own.toml "
+        "--shading even.toml --model quality --strength 0.5 --noise own.toml --dark 50 "
         "--wb 5000,10 --tone none --ev -1.5 --highlights blend --demosaic malvar --color p3 --bits 16 --size 300 "
         "--half --hot-pixels --no-lens --black 500 --white 16000 --cfa BGGR --device cpu --jobs 1"
     )
@@ -272,7 +272,7 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
     assert settings == Settings(
         wb="5000,10", tone="none", ev=-1.5, highlights="blend", demosaic="malvar", color="p3", bits=16, size=300,
         half=True, hot_pixels=True, lens=False, shading="even.toml",
-        model="quality", strength=0.5, noise="own.toml", black=500, white=16000, cfa="BGGR",
+        model="quality", strength=0.5, noise="own.toml", dark=50, black=500, white=16000, cfa="BGGR",
     )  # fmt: skip
     assert not set(Settings().model_dump().items()) & set(
         settings.model_dump().items()

@@ -47,7 +47,7 @@ def test_a_shipped_network_becomes_pt2_in_place_of_what_was_there(deepisp: CLI, 
     assert deepisp("export", "fast", "-o", output).exit_code == 0
     told = {"deepisp.json": ""}
     torch.export.load(output, extra_files=told)
-    assert json.loads(told["deepisp.json"])["halo"] == str(zoo.shipped("fast").halo)
+    assert json.loads(told["deepisp.json"])["halo"] == str(zoo.shipped("fast").size.halo)
 
 
 def test_on_a_full_disk_what_was_there_stays(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from deepisp.networks import zoo
+from deepisp.networks import family, zoo
 from deepisp.networks.jdd import JDD
 from deepisp.sensor.cfa import XTRANS
 
@@ -77,7 +77,8 @@ def test_unknown_names_list_the_known():
 def test_every_shipped_network_is_what_it_says(name):
     weights = zoo.shipped(name)
     assert weights.noise_most > 0
-    net = JDD(weights.cfa, width=weights.width, blocks=weights.blocks, has_bias=weights.has_bias)
+    settings = {"width": weights.width, "blocks": weights.blocks}
+    net = family.build(weights.network, weights.cfa, **settings)
     assert {key: tuple(one.shape) for key, one in net.state_dict().items()} == {
         key: one.shape for key, one in weights.tensors.items()
     }
