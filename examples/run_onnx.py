@@ -20,9 +20,9 @@ def develop(model: str, mosaic: np.ndarray, deviation: float) -> np.ndarray:
     about = session.get_modelmeta().custom_metadata_map
     if about["cfa"] != "RGGB":
         raise SystemExit(f"error: {model}: its mosaics begin with {about['cfa']}, not RGGB")
-    halo = int(about["halo"])  # even, so reflected photosites keep their color
+    halo, unit = int(about["halo"]), int(about["multiple"])  # even, so reflected photosites keep their color
     height, width = mosaic.shape
-    sides = ((halo, halo + height % 2), (halo, halo + width % 2))
+    sides = [(halo, halo + -(side + 2 * halo) % unit) for side in mosaic.shape]
     padded = np.pad(mosaic, sides, mode="reflect")[None, None].astype(np.float32)
     [rgb] = session.run(["rgb"], {"mosaic": padded, "sigma": np.full_like(padded, deviation)})
     return rgb[0, :, halo : halo + height, halo : halo + width].transpose(1, 2, 0)

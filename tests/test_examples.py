@@ -11,6 +11,7 @@ from PIL import Image
 
 from deepisp.develop.demosaic import learned
 from deepisp.networks import export, zoo
+from deepisp.networks.dark import Dark
 from deepisp.networks.jdd import JDD
 from deepisp.sensor.cfa import XTRANS
 from tests.conftest import REPOSITORY
@@ -35,9 +36,17 @@ def alone(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("bits", [8, 16])
-def test_an_onnx_file_runs_without_torch_as_deepisp_runs_it(tmp_path: Path, bits: int) -> None:
-    made = network()
+def dark_network() -> zoo.Weights:
+    """One whose sides are multiples of 16."""
+    torch.manual_seed(1)
+    tensors = {name: 2 * one.numpy() for name, one in Dark(width=4, blocks=1).state_dict().items()}
+    return zoo.Weights("RGGB", 4, 1, False, 0.1, tensors, "dark")
+
+
+@pytest.mark.parametrize(("bits", "made"), [(8, network()), (16, network()), (8, dark_network())])
+def test_an_onnx_file_runs_without_torch_as_deepisp_runs_it(
+    tmp_path: Path, bits: int, made: zoo.Weights
+) -> None:
     (tmp_path / "small.onnx").write_bytes(export.onnx(made))
     white = 2**bits - 1
     stored = (
