@@ -95,7 +95,8 @@ def take(picture: NDArray[Any], simulator: DarkSimulator, *, number: int) -> Tak
 
 
 def _ended(balanced: NDArray[np.float32], taken: Taken) -> NDArray[np.float32]:
-    return np.minimum(balanced, (1 / taken.draw.neutral).numpy())
+    most: NDArray[np.float32] = (1 / taken.draw.neutral).numpy()
+    return np.minimum(balanced, most)
 
 
 def mosaic_of(balanced: NDArray[np.float32], taken: Taken, cfa: str) -> NDArray[np.float32]:
