@@ -91,8 +91,9 @@ def _dark(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> Said:
         f"Simulated low light ({known.name}): {known.exposure_ratio[0]:g} to\n"
         f"  {known.exposure_ratio[1]:g} times less light on {', '.join(known.train.cameras)}, with photons, tails of\n"
         "  the read noise, rows and whole DN (deepisp/data/dark.py).",
-        "where less than about three electrons tell light from dark it paints smooth color, not texture. Fixed\n"
-        "  patterns (dark shading, hot photosites) were not in its training: a profile of the camera takes them off.",
+        "where less than about three electrons tell light from dark it paints smooth color, not texture; where there\n"
+        "  is more light, `fast` and `quality` keep more detail. Fixed patterns (dark shading, hot photosites) were\n"
+        "  not in its training: a profile of the camera takes them off.",
         "PSNR in dB of raw values against the full exposure's, as they are / with the brightness corrected, by\n"
         f"`deepisp evaluate dark`, each fourth picture, measured on these weights:\n\n{_by_camera(name, known, bench)}",
     )

@@ -20,7 +20,7 @@ from torch import Tensor
 from deepisp import shipped
 from deepisp.checked import Checked
 from deepisp.data import camera as cameras
-from deepisp.data import pairs, unprocess
+from deepisp.data import lamps, pairs, unprocess
 from deepisp.data.camera import Camera
 from deepisp.data.noises import Lines
 from deepisp.data.pairs import Pairs
@@ -32,10 +32,14 @@ _GROUP = 4  # samples of one camera at one ISO
 
 
 class Training(Checked, frozen=True, extra="forbid"):
-    """What is trained on: cameras by their names in sensors/, and ISOs from the least to the largest."""
+    """What is trained on: cameras by their names in sensors/, ISOs from the least to the largest, and nights.
+
+    `nights` is the share of samples that are made night scenes with lamps, see lamps.py.
+    """
 
     cameras: tuple[str, ...] = Field(min_length=1)
     iso: tuple[float, float]
+    nights: float = Field(0.0, ge=0, le=1)
 
 
 class Measuring(Checked, frozen=True, extra="forbid"):
@@ -77,6 +81,7 @@ class DarkSimulator:
         exposure_ratio: least and largest, log-uniform: the mosaic gets so much less light than the truth.
         cfa: the cell at the top left, of R, G and B.
         unprocessing: what colors and exposures of the truth are drawn from.
+        nights: share of samples that are made night scenes, see lamps.py.
     """
 
     cameras: tuple[str, ...]
@@ -84,11 +89,12 @@ class DarkSimulator:
     exposure_ratio: tuple[float, float]
     cfa: str = "RGGB"
     unprocessing: Unprocessing = field(default_factory=lambda: Unprocessing(toned=0.5))
+    nights: float = 0.0
 
     @classmethod
     def of(cls, known: Protocol, cfa: str = "RGGB") -> Self:
         """What a protocol trains on."""
-        return cls(known.train.cameras, known.train.iso, known.exposure_ratio, cfa)
+        return cls(known.train.cameras, known.train.iso, known.exposure_ratio, cfa, nights=known.train.nights)
 
     def __post_init__(self) -> None:
         """The letters and the ranges, once."""
@@ -115,6 +121,7 @@ class DarkSimulator:
         low, high = map(math.log, self.exposure_ratio)
         ratio = torch.rand(count, generator=generator, device=device).mul_(high - low).add_(low).exp_()
         light = unprocess.to_camera(unprocess.linearize(pictures, draw), draw)
+        light = lamps.nights(light, draw.neutral, self.nights, generator)
         dim = pairs.through(light, self.cfa) / ratio[:, None, None, None]
         lines = torch.empty(count, len(colors), 2, device=device)
         for start in range(0, count, _GROUP):

@@ -66,8 +66,10 @@ def find(plan: Plan, raw: RawImage) -> Found:
         return Found()
     bright, usual = (float(np.percentile(places.means.max(1), share)) for share in (PERCENT, 50.0))
     lift = BRIGHT * plan.ceiling / bright if bright > 0 else math.inf
-    if not FAR <= lift <= MOST or bright < FLAT * usual or not _is_seen(plan, raw, bright, places.photosites):
+    if lift < FAR or bright < FLAT * usual:
         return Found()
+    if lift > MOST or not _is_seen(plan, raw, bright, places.photosites):
+        return Found(1.0, ("too dark to tell how much light it lacks; --dark RATIO lifts it all the same",))
     return Found(
         lift, (f"far underexposed: shown with {lift:.0f} times the light; --dark off leaves it dark",)
     )

@@ -1,5 +1,6 @@
 """Every number that is solved before a pixel is touched: what a raw file and a user's settings come to."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
@@ -113,11 +114,18 @@ class Plan:
     def signal_ceiling(self) -> float:
         """Where the balanced signal is ended before demosaicing: only `clip` ends it at white.
 
-        Networks see far, and are never shown what no sensor can give.
+        Networks see far, and are never shown what no sensor can give; nor, in a dark frame, lamps that are far brighter
+        than what is shown as white, with noise on top of it: they have learned from pictures, which end there.
         """
+        most = math.inf
         if self.highlights == "clip" and not self.is_settled_late:
-            return self.ceiling
-        return 2 * float(self.mosaic_levels.max()) if self.network else float("inf")
+            most = self.ceiling
+        elif self.network:
+            most = 2 * float(self.mosaic_levels.max())
+        if self.network and self.lift > 1:
+            shown = 1.5 * self.ceiling / self.lift
+            most = min(most, shown + 3 * max(math.sqrt(one.shot * shown + one.read) for one in self.noise))
+        return most
 
     @property
     def blend_ceiling(self) -> float | None:

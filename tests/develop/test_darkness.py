@@ -132,6 +132,29 @@ def test_loud_noise_gets_the_network_that_knows_it() -> None:
     assert solved.noise == plan.solve(noisy, Settings(dark="off")).noise  # of what the sensor gave
 
 
+def test_a_network_is_not_shown_lamps_that_no_picture_has() -> None:
+    """A hundred times the light makes 30 of what was 0.3 of white; pictures that networks learn from end near 1."""
+    light = scene()
+    light[:, 300:310, 300:310] = 30.0
+    frame = dark_frame(100, light=light)
+    solved = plan.solve(frame, Settings(dark=100, highlights="reconstruct"))
+    shown = solved.signal_ceiling * solved.lift / solved.ceiling
+    assert 1.5 < shown < 2.5
+    bright = deepisp.develop(frame, dark=100, model="dark", **LINEAR)
+    assert bright[303:307, 303:307].min() > 1  # white it stays
+    dim = deepisp.develop(dark_frame(100), dark=100, model="dark", **LINEAR)
+    around = np.s_[280:330, 280:330]
+    far = np.ones((50, 50), bool)
+    far[12:38, 12:38] = False  # a lamp's own edge
+    assert np.abs(bright[around] - dim[around])[far].max() < 0.1
+
+
+def test_a_frame_too_dark_to_tell_says_so() -> None:
+    lines: list[str] = []
+    deepisp.develop(dark_frame(1e4), warn=lines.append)
+    assert "too dark to tell how much light it lacks; --dark RATIO lifts it all the same" in lines
+
+
 def dark_weights(path: Path) -> str:
     """A random network of dark pictures, in a file."""
     torch.manual_seed(1)
