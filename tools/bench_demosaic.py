@@ -17,6 +17,7 @@ import demosaic_sheet
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.cli.evaluate import given as inputs
 from deepisp.cli.evaluate import jdd as verb
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ def main(data: tuple[Path, ...], sigma: tuple[float, ...], names: tuple[str, ...
     from deepisp.train.evaluate_linear import Shooting
 
     in_light = physical or sheet is not None
-    methods = {name: verb.warm(named(name, cfa)) for name in names or (LINEAR if in_light else CODED)}
-    sets = verb.loaded(data, every)
+    methods = {name: inputs.warm(named(name, cfa)) for name in names or (LINEAR if in_light else CODED)}
+    sets = inputs.loaded(data, every)
     if sheet is not None:
         demosaic_sheet.sheet(methods, [one for each in sets.values() for one in each], cfa).save(sheet)
         click.echo(sheet)
