@@ -66,7 +66,7 @@ def find(plan: Plan, raw: RawImage) -> Found:
         return Found()
     bright, usual = (float(np.percentile(places.means.max(1), share)) for share in (PERCENT, 50.0))
     lift = BRIGHT * plan.ceiling / bright if bright > 0 else math.inf
-    if lift < FAR or bright < FLAT * usual:
+    if lift < FAR or bright < FLAT * usual or bright <= 0:
         return Found()
     if lift > MOST or not _is_seen(plan, raw, bright, places.photosites):
         return Found(1.0, ("too dark to tell how much light it lacks; --dark RATIO lifts it all the same",))
