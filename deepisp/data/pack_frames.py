@@ -36,17 +36,19 @@ class Frame:
     iso: float
     name: str = ""
 
-    def row(self, cfa: str, digest: bytes) -> NDArray[np.void]:
-        """Its row in the cache, with a digest of its crops.
+    def __post_init__(self) -> None:
+        """A name that fits, before anything is written."""
+        if (size := len(self.name.encode())) > _LONGEST:
+            raise ValueError(f"a name of {size} bytes, at most {_LONGEST} fit; rename {self.name}")
 
-        Raises:
-            ValueError: its name is too long.
-        """
-        name = self.name.encode()
-        if len(name) > _LONGEST:
-            raise ValueError(f"a name of {len(name)} bytes, at most {_LONGEST} fit; rename {self.name}")
+    def row(self, cfa: str, digest: bytes) -> NDArray[np.void]:
+        """Its row in the cache, with a digest of its crops."""
         row = np.zeros((), row_type(cfa))
-        row["name"], row["iso"], row["digest"] = name, self.iso, np.frombuffer(digest, np.uint8)
+        row["name"], row["iso"], row["digest"] = (
+            self.name.encode(),
+            self.iso,
+            np.frombuffer(digest, np.uint8),
+        )
         for field in ("black_level", "white_level", "as_shot_neutral", "noise"):
             row[field] = getattr(self, field)
         return row

@@ -56,13 +56,17 @@ def network_input(raw: RawImage, exposure_ratio: float, levels: Levels) -> NDArr
     Raises:
         ValueError: a mosaic of another kind, or levels that are none.
     """
-    planes = pack(_signal(raw, levels), raw.active_cfa)
+    planes = pack(np.maximum(signal(raw, levels), 0), raw.active_cfa)
     bright: NDArray[np.float32] = np.minimum(planes * np.float32(exposure_ratio), np.float32(1))
     return bright
 
 
-def _signal(raw: RawImage, levels: Levels) -> NDArray[np.float32]:
-    """(H, W) of the active area, not below 0."""
+def signal(raw: RawImage, levels: Levels) -> NDArray[np.float32]:
+    """(H, W) of the active area, below 0 where noise took it there.
+
+    Raises:
+        ValueError: a demosaiced file, or levels that are none.
+    """
     if raw.mosaic is None:
         raise ValueError("SID's protocol packs a mosaic, got a linear file; give the camera's own raw file")
     area = raw.active
@@ -71,8 +75,8 @@ def _signal(raw: RawImage, levels: Levels) -> NDArray[np.float32]:
     black, white = (cfa_cell.tiled(cell, *mosaic.shape) if cell.size > 1 else cell for cell in cells)
     if (white <= black).any():
         raise ValueError(f"white must lie above black, got {levels.white} and {levels.black}")
-    signal: NDArray[np.float32] = np.maximum(mosaic - black, 0) / (white - black)
-    return signal
+    found: NDArray[np.float32] = (mosaic - black) / (white - black)
+    return found
 
 
 def pack(signal: NDArray[np.float32], cfa: str) -> NDArray[np.float32]:

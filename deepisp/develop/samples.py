@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deepisp.develop.plan import Plan
 
 _SAMPLES = 60_000  # cells that are looked at to choose an exposure
-_PLACE, _PLACES = 16, 8_000  # photosites on a side, and how many such places tell how dark a file is
+_PLACE, _PLACES = 16, 2_000  # photosites on a side, and how many such places tell how dark a file is
 
 
 def light(plan: Plan) -> NDArray[np.float64]:

@@ -26,7 +26,7 @@ from deepisp.raw.image import Area, RawImage
 from deepisp.raw.read import read
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor.noise import Noise
-from deepisp.train import contenders, evaluate_dark, metrics
+from deepisp.train import contenders, evaluate_dark, evaluate_sid, metrics
 
 Planes = NDArray[np.float32]
 
@@ -73,16 +73,9 @@ def score(
     for pair in pairs:
         short, long = (_middle(read(path), center) for path in (pair.short, pair.long))
         output = _restored(model, short, pair.exposure_ratio, levels, threads)
-        truth = np.clip(_signal(long, levels), 0, 1)
+        truth = np.clip(sid_protocol.signal(long, levels), 0, 1)
         rows.append((round(pair.exposure_ratio), _compared(output, truth, short.active_cfa)))
-    if not rows:
-        raise ValueError("no pairs to evaluate on; name a split that has some")
-    found: dict[int | None, Figures] = {}
-    for ratio in (*sorted({ratio for ratio, _ in rows}), None):
-        of = [figures for one, figures in rows if ratio in (None, one)]
-        psnr, ssim, corrected_psnr, corrected_ssim = np.mean(of, 0).tolist()
-        found[ratio] = Figures(psnr, ssim, corrected_psnr, corrected_ssim, len(of))
-    return found
+    return evaluate_sid.by_ratio(rows, Figures)
 
 
 def _middle(raw: RawImage, side: int | None) -> RawImage:
@@ -105,23 +98,13 @@ def _restored(model: str, raw: RawImage, ratio: float, levels: Levels, threads: 
     if known is None:
         raise ValueError("the file tells no noise, and neither does its camera; measure it with calibrate")
     per_photosite = cfa_cell.tiled(neutral[cfa_cell.indices(cfa)], *raw.active.shape)
-    balanced = (_signal(raw, levels) * ratio / per_photosite).astype(np.float32)
+    balanced = (sid_protocol.signal(raw, levels) * ratio / per_photosite).astype(np.float32)
     noise: list[Noise] = [
         one.amplified(ratio / gray) for one, gray in zip(known.noise, neutral.tolist(), strict=True)
     ]
     made = contenders.named(model, cfa, threads=threads)(balanced, noise)
     camera = torch.from_numpy(made * neutral.astype(np.float32)).movedim(-1, 0)
     return np.asarray(simulated.through(camera, cfa)[0].clamp(0, 1).numpy())
-
-
-def _signal(raw: RawImage, levels: Levels) -> Planes:
-    """(H, W) of the active area, below 0 where noise took it there."""
-    if raw.mosaic is None:
-        raise ValueError("raw values are of a mosaic, got a linear file; give the camera's own raw file")
-    area = raw.active
-    black, white = (np.mean(level, dtype=np.float32) for level in levels)
-    signal: Planes = (raw.mosaic[area.top : area.bottom, area.left : area.right] - black) / (white - black)
-    return signal
 
 
 def _compared(output: Planes, truth: Planes, cfa: str) -> list[float]:

@@ -11,7 +11,7 @@ Source: C. Chen et al., "Learning to see in the dark", CVPR 2018, its test_Sony.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,7 @@ from deepisp.sensor import cfa as cfa_cell
 from deepisp.train import metrics
 
 Method = Callable[[RawImage, float], NDArray[np.float32]]
+Made = TypeVar("Made")
 
 _LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
 
@@ -76,13 +77,24 @@ def score(method: Method, pairs: Iterable[Pair]) -> dict[int | None, Figures]:
             )
         same = truth[: output.shape[0], : output.shape[1]]
         rows.append((round(pair.exposure_ratio), compared(output, same)))
+    return by_ratio(rows, Figures)
+
+
+def by_ratio(rows: list[tuple[int, list[float]]], figures: Callable[..., Made]) -> dict[int | None, Made]:
+    """Figures of means, and of how many they are, by exposure ratio; of all at None.
+
+    Raises:
+        ValueError: there are none.
+
+    >>> by_ratio([(100, [1.0]), (100, [2.0]), (250, [6.0])], lambda *means_and_count: means_and_count)
+    {100: (1.5, 2), 250: (6.0, 1), None: (3.0, 3)}
+    """
     if not rows:
         raise ValueError("no pairs to evaluate on; name a split that has some")
-    found: dict[int | None, Figures] = {}
+    found: dict[int | None, Made] = {}
     for ratio in (*sorted({ratio for ratio, _ in rows}), None):
-        of = [figures for one, figures in rows if ratio in (None, one)]
-        psnr, ssim, uniform, gray = np.mean(of, 0).tolist()
-        found[ratio] = Figures(psnr, ssim, uniform, gray, len(of))
+        of = [means for one, means in rows if ratio in (None, one)]
+        found[ratio] = figures(*np.mean(of, 0).tolist(), len(of))
     return found
 
 

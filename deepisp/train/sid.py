@@ -85,7 +85,9 @@ def made(drawn: Drawn, cfa: str, ways: Tensor) -> jdd.Batch:
     gains = 1 / drawn.as_shot_neutral  # (B, 3)
     at = jdd.per_photosite(gains, cfa, both.shape[-2:])
     short = (both[:, :1] * drawn.exposure_ratio[:, None, None, None] * at)[..., halo:-halo, halo:-halo]
-    truth = _demosaiced(both[:, 1:].clamp(max=1) * at, cfa, halo).minimum(gains[:, :, None, None])
+    # As `develop` ends highlights: where the first color clips. Ended each at its own level, they would be pink.
+    white = gains.amin(1)[:, None, None, None]
+    truth = _demosaiced((both[:, 1:] * at).minimum(white), cfa, halo).minimum(white)
     shot, read = drawn.noise.amplified(drawn.exposure_ratio)
     lines = Lines(shot * gains, read * gains.square())
     return jdd.Batch(short, jdd.sigma(short, lines, cfa), truth, len(short), lines)

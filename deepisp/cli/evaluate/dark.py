@@ -18,17 +18,11 @@ COLUMNS = (
 
 
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
-@click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True),
-              help="a set of pictures: a folder or one file; more than once for many")  # fmt: skip
-@click.option("--model", "names", multiple=True, default=("dark",), show_default=True,
-              help="a network, a weights file, or a classical method: menon, menon+wavelet, menon+nlm, …")  # fmt: skip
-@click.option("--protocol", default="dark-simulated", show_default=True,
-              help="cameras and exposure ratios: a name of datasets/ or a file (.toml)")  # fmt: skip
-@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True,
-              help="take each n-th picture of a set")  # fmt: skip
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="of networks")
-@click.option("--json", "as_json", is_flag=True, help="print one JSON object per line of the table")
-@click.option("--debug", is_flag=True, help="show where a failure came from")
+@given.options_of(
+    "dark",
+    click.option("--protocol", default="dark-simulated", show_default=True,
+                 help="cameras and exposure ratios: a name of datasets/ or a file (.toml)"),
+)  # fmt: skip
 def dark(
     *,
     data: tuple[Path, ...],

@@ -1,8 +1,13 @@
-"""What is compared, and on what: methods that are warm, and the pictures of each set."""
+"""What is compared, and on what: the options that say it, methods that are warm, and the pictures of each set."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
+
+from deepisp.cli.options import Decorator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -10,6 +15,29 @@ if TYPE_CHECKING:
     from deepisp.train.contenders import Contender
 
     Sets = Mapping[str, Sequence[NDArray[Any]]]
+
+
+def options_of(model: str, *own: Decorator) -> Decorator:
+    """Decorator: --data, --model, a verb's own options, --every, --threads, --json and --debug.
+
+    Args:
+        model: what is measured if none is named.
+        own: of the verb.
+    """
+    sets = click.Path(path_type=Path, exists=True)
+    least = click.IntRange(min=1)
+    each = (
+        click.option("--data", multiple=True, required=True, type=sets,
+                     help="a set of pictures: a folder or one file; more than once for many"),
+        click.option("--model", "names", multiple=True, default=(model,), show_default=True,
+                     help="a network, a weights file, or a classical method: menon, menon+wavelet, menon+nlm, …"),
+        *own,
+        click.option("--every", type=least, default=1, show_default=True, help="take each n-th picture of a set"),
+        click.option("--threads", type=least, default=1, show_default=True, help="of networks"),
+        click.option("--json", "as_json", is_flag=True, help="print one JSON object per line of the table"),
+        click.option("--debug", is_flag=True, help="show where a failure came from"),
+    )  # fmt: skip
+    return lambda command: reduce(lambda made, option: option(made), reversed(each), command)
 
 
 def warm(method: "Contender") -> "Contender":

@@ -31,20 +31,14 @@ LINEAR = (
 
 
 @click.command(epilog=outcome.CODES, context_settings={"max_content_width": 110})
-@click.option("--data", multiple=True, required=True, type=click.Path(path_type=Path, exists=True),
-              help="a set of pictures: a folder or one file; more than once for many")  # fmt: skip
-@click.option("--model", "names", multiple=True, default=("fast",), show_default=True,
-              help="a network, a weights file, or a classical method: menon, menon+wavelet, menon+nlm, …")  # fmt: skip
-@click.option("--sigma", multiple=True, type=click.FloatRange(min=0, max=255),
-              help="white noise of display-coded pictures, of 255  [default: 0 5 10 15 20]")  # fmt: skip
-@click.option("--physical", multiple=True, metavar="CAMERA:ISO",
-              help="a camera's linear light, shot and read noise, such as nikon-d850:3200")  # fmt: skip
-@click.option("--cfa", default="RGGB", show_default=True, help="cell of the mosaics, row by row")
-@click.option("--every", type=click.IntRange(min=1), default=1, show_default=True,
-              help="take each n-th picture of a set")  # fmt: skip
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="of networks")
-@click.option("--json", "as_json", is_flag=True, help="print one JSON object per line of the table")
-@click.option("--debug", is_flag=True, help="show where a failure came from")
+@given.options_of(
+    "fast",
+    click.option("--sigma", multiple=True, type=click.FloatRange(min=0, max=255),
+                 help="white noise of display-coded pictures, of 255  [default: 0 5 10 15 20]"),
+    click.option("--physical", multiple=True, metavar="CAMERA:ISO",
+                 help="a camera's linear light, shot and read noise, such as nikon-d850:3200"),
+    click.option("--cfa", default="RGGB", show_default=True, help="cell of the mosaics, row by row"),
+)  # fmt: skip
 def jdd(
     *,
     data: tuple[Path, ...],

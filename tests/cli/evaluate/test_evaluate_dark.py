@@ -16,14 +16,13 @@ from deepisp.train import contenders, evaluate_dark
 Call = Callable[..., Result]
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "little"
-    folder.mkdir()
-    rng = np.random.default_rng(1)
-    for name in ("one.png", "two.png"):
-        Image.fromarray(rng.integers(0, 256, (48, 64, 3), np.uint8)).save(folder / name)
-    return folder
+def protocol(path: Path, camera: str) -> Path:
+    """A file that measures on one camera, ISO 800, at a ratio of 50."""
+    path.write_text(
+        'name = "mine"\nexposure_ratio = [50, 60]\n[train]\ncameras = ["canon-70d"]\niso = [800, 800]\n'
+        f'[test]\nratios = [50]\n[test.cameras]\n"{camera}" = 800\n'
+    )
+    return path
 
 
 def test_json_is_what_the_library_says(deepisp: Call, pictures: Path) -> None:
@@ -43,11 +42,7 @@ def test_json_is_what_the_library_says(deepisp: Call, pictures: Path) -> None:
 
 
 def test_a_protocol_of_ones_own(deepisp: Call, pictures: Path, tmp_path: Path) -> None:
-    own = tmp_path / "mine.toml"
-    own.write_text(
-        'name = "mine"\nexposure_ratio = [50, 60]\n[train]\ncameras = ["canon-70d"]\niso = [800, 800]\n'
-        "[test]\nratios = [50]\n[test.cameras]\ncanon-70d = 800\n"
-    )
+    own = protocol(tmp_path / "mine.toml", "canon-70d")
     result = deepisp("evaluate", "dark", "--data", pictures, "--model", "menon", "--protocol", own)
     assert result.exit_code == 0, result.stderr
     head, line = result.stdout.splitlines()
@@ -62,11 +57,7 @@ def test_what_is_no_protocol_is_said(deepisp: Call, pictures: Path) -> None:
 
 
 def test_a_profile_that_is_missing_is_named(deepisp: Call, pictures: Path, tmp_path: Path) -> None:
-    own = tmp_path / "mine.toml"
-    own.write_text(
-        'name = "mine"\nexposure_ratio = [50, 60]\n[train]\ncameras = ["canon-70d"]\niso = [800, 800]\n'
-        '[test]\nratios = [50]\n[test.cameras]\n"gone/camera.toml" = 800\n'
-    )
+    own = protocol(tmp_path / "mine.toml", "gone/camera.toml")
     result = deepisp("evaluate", "dark", "--data", pictures, "--model", "menon", "--protocol", own)
     assert result.exit_code == 1
     assert "gone/camera.toml: No such file or directory" in result.stderr
