@@ -245,15 +245,16 @@ def _with_network(plan: Plan, raw: RawImage, device: str) -> Plan:
     """The plan with what a dark frame is lifted by, and the network that its noise then asks for."""
     lift, told = darkness.find(plan, raw)
     network = network_choice.choose(raw, plan.settings, plan.gains, lift=lift, device=device)
-    more = (*told, *network.warnings, *unheeded.lines(plan.cfa, plan.settings, network.name))
+    is_dark = lift >= darkness.FAR
+    missed = unheeded.lines(plan.cfa, plan.settings, network.name, is_dark=is_dark)
     return replace(
         plan,
         # A hot photosite that nobody sees in daylight is a colored dot at a hundred times the light.
-        values=_without_hot(plan.values, plan.cfa) if plan.cfa and lift >= darkness.FAR else plan.values,
+        values=_without_hot(plan.values, plan.cfa) if plan.cfa and is_dark else plan.values,
         lift=lift,
         network=network.name,
         noise=network.noise,
-        warnings=plan.warnings + more,
+        warnings=(*plan.warnings, *told, *network.warnings, *missed),
     )
 
 

@@ -5,13 +5,14 @@ from deepisp.develop.settings import Settings
 from deepisp.sensor import cfa as cfa_cell
 
 
-def lines(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:
+def lines(cfa: str, settings: Settings, network: str, *, is_dark: bool = False) -> tuple[str, ...]:
     """What a user should know, one line each.
 
     Args:
         cfa: of the mosaic; "" if linear.
         settings: what was asked for.
         network: that was chosen; "" for none.
+        is_dark: whether the frame is lifted far, so that all its noise is seen.
     """
     found = []
     kind = cfa_cell.kind(cfa) if cfa else "linear"
@@ -21,6 +22,8 @@ def lines(cfa: str, settings: Settings, network: str) -> tuple[str, ...]:
     is_left_noisy = kind == "linear" and settings.strength == 0  # as it was asked for
     if settings.model not in ("auto", "none") and not network and not is_left_noisy:
         found.append(_no_network(kind, settings, chosen))
+    if settings.model == "auto" and settings.half and is_dark:
+        found.append("half size has no use for a network; this dark frame is not denoised")
     if settings.highlights == "reconstruct" and kind == "linear":
         found.append(
             "highlights are reconstructed from a mosaic, and this file has none; blended in its place"

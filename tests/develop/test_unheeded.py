@@ -47,3 +47,10 @@ def test_what_is_not_heeded_is_one_line(cfa: str, changes: dict[str, object], sa
 )
 def test_what_was_asked_for_is_not_said(cfa: str, changes: dict[str, object], network: str) -> None:
     assert unheeded.lines(cfa, Settings(**changes), network) == ()
+
+
+@pytest.mark.parametrize(("is_dark", "count"), [(True, 1), (False, 0)])
+def test_a_dark_frame_of_half_size_is_said_to_be_noisy(is_dark: bool, count: int) -> None:
+    lines = unheeded.lines("RGGB", Settings(half=True), "", is_dark=is_dark)
+    assert len(lines) == count
+    assert all("not denoised" in line for line in lines)

@@ -101,7 +101,8 @@ def network(name: str, cfa: str, *, strength: float = 1.0, threads: int = 1) -> 
     def fill(padded: Plane, out: Plane) -> None:
         denoise(padded, np.zeros_like(padded), out)
 
-    return Method(name, room, 1, fill, 8 * STEP, denoise)
+    steps = 8 if room < 2 * STEP else 5  # wide halos need memory, too
+    return Method(name, room, 1, fill, steps * STEP, denoise)
 
 
 def _bayer(name: str, cfa: str) -> Method:
