@@ -1,6 +1,6 @@
 """The state of a training run, and one step of it. A run of one seed on one CPU thread is the same run every time.
 
-task ─► noisy mosaics, sigma ─► net ─► loss ─► slopes, their mean over all processes ─► AdamW ─► running mean
+task ─► noisy mosaics, sigma ─► net ─► loss ─► slopes, their mean over all processes ─► optimizer ─► running mean
 """
 
 import copy
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from deepisp.networks import family, zoo
-from deepisp.train import checkpoint
+from deepisp.train import checkpoint, optimizers
 from deepisp.train.critic import Critic
 from deepisp.train.settings import TrainSettings
 from deepisp.train.spread import Spread
@@ -100,9 +100,7 @@ class Run:
             )
         self.net.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs
         self.average = copy.deepcopy(self.net).requires_grad_(False)
-        self.optimizer = torch.optim.AdamW(
-            self.net.parameters(), asked.rate, betas=(0.9, 0.99), weight_decay=asked.decay
-        )
+        self.optimizer = optimizers.of(self.net, asked)
         self.generator = torch.Generator(device).manual_seed(asked.seed + self.spread.rank * _APART)
         self.critic = Critic(asked.seed, device) if asked.adversarial else None
 

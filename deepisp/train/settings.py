@@ -54,9 +54,13 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
         le=100,
         description="weight of a loss by a discriminator that learns beside, 24 pixels a crop or more",
     )
-    rate: float = Field(1e-3, gt=0, le=1, description="largest learning rate of AdamW; it falls as a cosine")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw",
+        description="how weights take a step; muon, of torch 2.9 or later, needs fewer, see optimizers.py",
+    )
+    rate: float = Field(1e-3, gt=0, le=1, description="largest learning rate; it falls as a cosine")
     warmup: int = Field(200, ge=0, description="steps in which the rate rises")
-    decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
+    decay: float = Field(1e-4, ge=0, description="weight decay")
     average: float = Field(0.999, ge=0, lt=1, description="decay of the weights' running mean (EMA)")
     clip: float = Field(1.0, gt=0, description="largest norm of the gradient")
     mining_every: int = Field(0, ge=0, description="steps after which hard crops are searched; 0 for never")

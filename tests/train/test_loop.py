@@ -46,9 +46,12 @@ def weights(one: Run) -> list[torch.Tensor]:
     return [*one.net.parameters(), *one.average.parameters()]
 
 
-@pytest.mark.parametrize("stop_at", [1, 4, 5])
-def test_a_run_goes_on_to_the_bit(tmp_path: Path, stop_at: int) -> None:
-    whole, first, second = run(), run(), run()
+@pytest.mark.parametrize(
+    ("stop_at", "optimizer"), [(1, "adamw"), (4, "adamw"), (5, "adamw"), (1, "muon"), (4, "muon")]
+)
+def test_a_run_goes_on_to_the_bit(tmp_path: Path, stop_at: int, optimizer: str) -> None:
+    settings = SMALL.model_copy(update={"optimizer": optimizer})
+    whole, first, second = run(settings), run(settings), run(settings)
     loop.train(whole, tmp_path / "whole")
     loop.train(first, tmp_path / "parts", stop_at=stop_at)
     loop.train(second, tmp_path / "parts")
