@@ -38,7 +38,7 @@ class JDD(nn.Module):
         known: weights that do not begin at random.
     """
 
-    known = ("base.weight",)
+    known: tuple[str, ...] = ("base.weight",)
     masks: Tensor
 
     def __init__(

@@ -66,7 +66,8 @@ def _adamw(weights: list[nn.Parameter], settings: TrainSettings) -> torch.optim.
 class _Muon:
     """Muon for filters that are learned from nothing, AdamW for the rest.
 
-    A linear filter that begins as a good one (`known`) is left worse by steps in all directions: 0.1 dB. torch's Muon wants matrices: each is a second view of a layer's filters, which changes with them.
+    A linear filter that begins as a good one (`known`) is left worse by steps in all directions: 0.1 dB. torch's Muon
+    wants matrices: each is a second view of a layer's filters, which changes with them.
     """
 
     def __init__(self, net: nn.Module, settings: TrainSettings) -> None:
