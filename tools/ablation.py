@@ -30,6 +30,7 @@ ROWS: dict[str, dict[str, object]] = {
     "width 32": {"width": 32},
     "width 64": {"width": 64},
     "4 blocks": {"blocks": 4},
+    "4 blocks by Muon": {"blocks": 4, "optimizer": "muon"},
     "8 blocks of 32": {"width": 32, "blocks": 8},
     "crops of 128": {"crop": 128, "steps": 1000},
     "crops of 32": {"crop": 32, "steps": 16000},

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from deepisp.data import datasets, pack_frames, packed_file, sid
 from deepisp.data.datasets import Sid
@@ -52,6 +53,7 @@ class Task:
         root: the folder that holds Sony or Fuji.
         pairs: of the split, those that names or lists say.
         wanted: how many the split has; None if nobody counted.
+        has_pictures: whether LibRaw's pictures of the long exposures are packed too.
     """
 
     name: str
@@ -61,9 +63,12 @@ class Task:
     root: Path
     pairs: tuple[sid.Pair, ...]
     wanted: int | None
+    has_pictures: bool = False
 
     @classmethod
-    def of(cls, name: str, root: Path, split: str, side: int | None = None) -> Self:
+    def of(
+        cls, name: str, root: Path, split: str, side: int | None = None, *, has_pictures: bool = False
+    ) -> Self:
         """The task for a split of See-in-the-Dark.
 
         Args:
@@ -71,6 +76,7 @@ class Task:
             root: the folder that holds Sony or Fuji, and the authors' lists.
             split: of the data set.
             side: of a crop; the largest of whole cells up to `SIDE` if None.
+            has_pictures: pack LibRaw's pictures, which the authors' network learns, too.
 
         Raises:
             ValueError: no such data set or split, a wrong list, or a side that is not of whole cells.
@@ -81,7 +87,8 @@ class Task:
         pairs, cell = sid.expected(data, root, split), cfa_cell.side(data.camera.cfa)
         side = SIDE // cell * cell if side is None else side
         packed_file.check_side(side, cell)
-        return cls(name, split, side, data.camera.cfa, root, pairs, data.splits[split].pairs)
+        wanted = data.splits[split].pairs
+        return cls(name, split, side, data.camera.cfa, root, pairs, wanted, has_pictures)
 
     @property
     def settings(self) -> dict[str, str | int]:
@@ -89,7 +96,7 @@ class Task:
         names = "\n".join(self.name_of(path) for one in self.pairs for path in one.files)
         return {
             "format": FORMAT, "data set": self.name, "split": self.split, "crop": self.side, "CFA": self.cfa,
-            "files": hashlib.sha256(names.encode()).hexdigest(),
+            "pictures": int(self.has_pictures), "files": hashlib.sha256(names.encode()).hexdigest(),
         }  # fmt: skip
 
     def name_of(self, path: Path) -> str:
@@ -132,7 +139,7 @@ class _Part:
     def __init__(self, path: Path, task: Task) -> None:
         self.path, self.task = path, task
         self.file: Any = None
-        self.done = self.frames = 0
+        self.done = self.frames = self.pictures = 0
         self.places = dict[str, int]()  # of frames, by name
         self.broken = set[Path]()
         packed = set[str]()
@@ -145,6 +152,7 @@ class _Part:
                 raise
             rows = packed_file.pairs_of(self.file)
             self.done, self.frames = len(rows), packed_file.frames_in(rows)
+            self.pictures = packed_file.pictures_in(self.file, rows)
             names = self.file["frames"]["name"][: self.frames]
             self.places = {name.decode(): place for place, name in enumerate(names)}
             packed = {names[row["short"]].decode() for row in rows}
@@ -160,7 +168,9 @@ class _Part:
             if name in self.places:
                 continue
             try:
-                new.append(replace(pack_frames.read(path, self.task.cfa), name=name))
+                frame = replace(pack_frames.read(path, self.task.cfa), name=name)
+                is_shown = self.task.has_pictures and path == pair.long
+                new.append(pack_frames.pictured(frame, path) if is_shown else frame)
                 self._check_shape(new[-1].mosaic.shape, new[0].mosaic.shape)
             except (RawError, ValueError, OSError) as error:
                 self.broken.add(path)
@@ -183,7 +193,8 @@ class _Part:
     def _create(self, shape: tuple[int, ...]) -> None:
         task = self.task
         files = {path for one in task.pairs for path in one.files}
-        layout = Layout(task.settings, task.cfa, task.side, shape, len(files), len(task.pairs))
+        pictures = len({one.long for one in task.pairs}) if task.has_pictures else 0
+        layout = Layout(task.settings, task.cfa, task.side, shape, len(files), len(task.pairs), pictures)
         packed_file.create(self.path, layout)
         self.file = packed_file.handle(self.path, "r+")
 
@@ -195,16 +206,26 @@ class _Part:
         packed_file.tiles(shape, self.task.side, self.task.cfa)
 
     def _write(self, frame: Frame) -> None:
-        side, mosaics = self.task.side, self.file["mosaics"]
-        corners = [(top, left) for top, left in zip(self.file["tops"], self.file["lefts"], strict=True)]
-        whole, start = hashlib.blake2b(digest_size=16), self.frames * len(corners)
-        for place, (top, left) in enumerate(corners, start):
-            crop = np.ascontiguousarray(frame.mosaic[top : top + side, left : left + side])
-            whole.update(crop.data)
-            mosaics[place] = crop
-        self.file["frames"][self.frames] = frame.row(self.task.cfa, whole.digest())
+        whole = hashlib.blake2b(digest_size=16)
+        self._cut(frame.mosaic, "mosaics", self.frames, whole)
+        picture = -1
+        if frame.picture is not None:
+            self._cut(frame.picture, "pictures", self.pictures, whole)
+            picture = self.pictures
+            self.pictures += 1
+        self.file["frames"][self.frames] = frame.row(self.task.cfa, whole.digest(), picture)
         self.places[frame.name] = self.frames
         self.frames += 1
+
+    def _cut(self, whole: NDArray[np.uint16], name: str, number: int, digest: "hashlib.blake2b") -> None:
+        """The crops of a frame or a picture (H, W, …), as the so-manieth of their kind."""
+        side, tops = self.task.side, self.file["tops"][:]
+        for place, (top, left) in enumerate(
+            zip(tops, self.file["lefts"][:], strict=True), number * len(tops)
+        ):
+            crop = np.ascontiguousarray(whole[top : top + side, left : left + side])
+            digest.update(crop.data)
+            self.file[name][place] = crop
 
     def _sync(self) -> None:
         self.file.flush()

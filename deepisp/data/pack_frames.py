@@ -1,11 +1,12 @@
 """One frame of a packed data set: its mosaic as stored, and the row of what is known of it beside."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from deepisp.data import sid_protocol
 from deepisp.develop import noise_source
 from deepisp.raw.image import RawImage
 from deepisp.raw.read import read as read_raw
@@ -26,6 +27,7 @@ class Frame:
         noise: (C, 2) shot and read by the best source that there is; NaN where there is none.
         iso: NaN where the file does not say.
         name: in the cache.
+        picture: (H, W, 3) uint16, that the authors of SID compare with, see sid_protocol.py; None if it is not packed.
     """
 
     mosaic: NDArray[np.uint16]
@@ -35,20 +37,18 @@ class Frame:
     noise: NDArray[np.float64]
     iso: float
     name: str = ""
+    picture: NDArray[np.uint16] | None = None
 
     def __post_init__(self) -> None:
         """A name that fits, before anything is written."""
         if (size := len(self.name.encode())) > _LONGEST:
             raise ValueError(f"a name of {size} bytes, at most {_LONGEST} fit; rename {self.name}")
 
-    def row(self, cfa: str, digest: bytes) -> NDArray[np.void]:
-        """Its row in the cache, with a digest of its crops."""
+    def row(self, cfa: str, digest: bytes, picture: int) -> NDArray[np.void]:
+        """Its row in the cache, with a digest of its crops, and which of the pictures is its own; -1 for none."""
         row = np.zeros((), row_type(cfa))
-        row["name"], row["iso"], row["digest"] = (
-            self.name.encode(),
-            self.iso,
-            np.frombuffer(digest, np.uint8),
-        )
+        row["name"], row["iso"], row["picture"] = self.name.encode(), self.iso, picture
+        row["digest"] = np.frombuffer(digest, np.uint8)
         for field in ("black_level", "white_level", "as_shot_neutral", "noise"):
             row[field] = getattr(self, field)
         return row
@@ -62,6 +62,7 @@ def row_type(cfa: str) -> np.dtype[np.void]:
             ("name", f"S{_LONGEST}"), ("iso", "<f8"),
             ("black_level", "<f8", (cell, cell)), ("white_level", "<f8", (cell, cell)),
             ("as_shot_neutral", "<f8", (colors,)), ("noise", "<f8", (colors, 2)), ("digest", "u1", (16,)),
+            ("picture", "<i4"),
         ]
     )  # fmt: skip
 
@@ -100,6 +101,23 @@ def read(path: Path, cfa: str) -> Frame:
         np.stack([unknown, unknown], -1) if found is None else np.array(found.noise, np.float64),
         raw.exif.iso or np.nan,
     )
+
+
+def pictured(frame: Frame, path: Path) -> Frame:
+    """The frame with LibRaw's picture of its file.
+
+    Raises:
+        ValueError: LibRaw cannot develop it, or shows another part of it: it turns upright frames, and begins one row
+            or column later where a Bayer frame's border is odd.
+        OSError: it cannot be opened.
+    """
+    picture, (height, width) = sid_protocol.developed(path), frame.mosaic.shape
+    if picture.shape[:2] != (height, width):
+        raise ValueError(
+            f"LibRaw's picture is of {picture.shape[0]} x {picture.shape[1]}, the frame of {height} x {width}: not of "
+            "the same place; leave pictures out"
+        )
+    return replace(frame, picture=picture)
 
 
 def _cell(raw: RawImage, level: NDArray[np.float64]) -> NDArray[np.float64]:

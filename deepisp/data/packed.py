@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,27 +28,30 @@ class Packed:
     Attributes:
         path: of the file.
         side: of a square that is drawn, photosites.
+        has_pictures: whether a draw has LibRaw's pictures of the long exposures.
         cfa: of its top left cell.
         pairs: what is known of them.
     """
 
-    def __init__(self, path: Path, side: int) -> None:
+    def __init__(self, path: Path, side: int, *, has_pictures: bool = False) -> None:
         """Look into a file; it is closed again.
 
         Raises:
-            ValueError: it is no packed data set, or the side is none that it has.
+            ValueError: it is no packed data set, the side is none that it has, or it has no pictures.
             OSError: it cannot be opened.
         """
         with packed_file.opened(path) as file:
             self.pairs = Pairs.of(file, side)
             self.cfa = str(json.loads(file.attrs["settings"])["CFA"])
-        self.path, self.side = path, side
+            if has_pictures and "pictures" not in file:
+                raise ValueError(f"{path}: no pictures are packed in it; pack anew with --pictures")
+        self.path, self.side, self.has_pictures = path, side, has_pictures
         self._file: Any = None
         self._process = 0
 
-    def __reduce__(self) -> tuple[type["Packed"], tuple[Path, int]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         """A file's handle is of one process: the other opens its own."""
-        return Packed, (self.path, self.side)
+        return partial(Packed, has_pictures=self.has_pictures), (self.path, self.side)
 
     def __len__(self) -> int:
         """The number of crops."""
@@ -59,13 +63,12 @@ class Packed:
         Raises:
             OSError: the file cannot be opened or read.
         """
-        places, mosaics = self.pairs.choose(count, generator), self._mosaics()
-        dn = np.empty((2, count, self.side, self.side), np.uint16)
-        for row, (top, left) in enumerate(places.corner.tolist()):
-            for exposure, crop in enumerate((places.short, places.long)):
-                seen = np.s_[int(crop[row]), top : top + self.side, left : left + self.side]
-                dn[exposure, row] = mosaics[seen]
-        return self.pairs.drawn(places, *torch.from_numpy(dn.astype(np.float32)).unbind(0))
+        places = self.pairs.choose(count, generator)
+        short, long = (
+            self._squares("mosaics", crops, places.corner) for crops in (places.short, places.long)
+        )
+        picture = self._squares("pictures", places.picture, places.corner) if self.has_pictures else None
+        return self.pairs.drawn(places, short, long, picture)
 
     def digest(self) -> str:
         """What tells these crops from others: of the mosaics, what is known of them, and both sides."""
@@ -84,8 +87,9 @@ class Packed:
             OSError: the file cannot be read.
         """
         place = torch.device(device)
-        count = len(self.pairs.black_level) * self.pairs.tiles
-        needed = count * self.pairs.stored**2 * 2
+        count = len(self.pairs.black_level)
+        pictures = int(self.pairs.pictures.max()) + 1 if self.has_pictures else 0
+        needed = (count + 3 * pictures) * self.pairs.tiles * self.pairs.stored**2 * 2
         if free_bytes is None and place.type == "cuda":
             free_bytes = torch.cuda.mem_get_info(place)[0]
         if free_bytes is not None and needed > _SHARE * free_bytes:
@@ -93,17 +97,21 @@ class Packed:
                 f"{self.path}: its crops take {needed / 1e6:.0f} MB, and of {free_bytes / 1e6:.0f} MB that are free on "
                 f"{place} they may have {_SHARE:.0%}; draw from the file, or pack a smaller split"
             )
-        mosaics = torch.empty(count, self.pairs.stored, self.pairs.stored, dtype=torch.uint16, device=place)
         with packed_file.opened(self.path) as file:
-            for start in range(0, count, self.pairs.tiles):
-                part = slice(start, start + self.pairs.tiles)
-                mosaics[part] = torch.from_numpy(file["mosaics"][part])
-            return Resident(Pairs.of(file, self.side, place), mosaics, self.cfa, _digest(file, self.side))
+            mosaics = _held(file["mosaics"], count, self.pairs.tiles, place)
+            shown = _held(file["pictures"], pictures, self.pairs.tiles, place) if pictures else None
+            known_by = _digest(file, self.side)
+            return Resident(Pairs.of(file, self.side, place), mosaics, shown, self.cfa, known_by)
 
-    def _mosaics(self) -> Any:
+    def _squares(self, name: str, crops: Tensor, corners: Tensor) -> Tensor:
+        """(B, h, w, …) float32 of so many crops."""
         if self._process != os.getpid():  # of a fork the handle is its parent's
             self._file, self._process = packed_file.handle(self.path), os.getpid()
-        return self._file["mosaics"]
+        stored = self._file[name]
+        read = np.empty((len(crops), self.side, self.side, *stored.shape[3:]), np.uint16)
+        for row, (crop, (top, left)) in enumerate(zip(crops.tolist(), corners.tolist(), strict=True)):
+            read[row] = stored[crop, top : top + self.side, left : left + self.side]
+        return torch.from_numpy(read.astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -113,12 +121,14 @@ class Resident:
     Attributes:
         pairs: what is known of them.
         mosaics: (F * T, stored, stored) uint16, DN.
+        pictures: (P * T, stored, stored, 3) uint16; None if a draw has none.
         cfa: of a square's top left cell.
         known_by: what `digest` says.
     """
 
     pairs: Pairs
     mosaics: Tensor
+    pictures: Tensor | None
     cfa: str
     known_by: str
 
@@ -142,13 +152,24 @@ class Resident:
             torch.arange(self.side, device=self.mosaics.device),
         )
         rows, columns = (places.corner[:, :, None] + along).unbind(1)
-        # torch has few functions of uint16; as int16 the upper half is negative.
-        stored = self.mosaics.view(torch.int16)
-        short, long = (
-            stored[crop[:, None, None], rows[:, :, None], columns[:, None, :]].int() & 0xFFFF
-            for crop in (places.short, places.long)
-        )
-        return self.pairs.drawn(places, short, long)
+
+        def squares(stored: Tensor, crop: Tensor) -> Tensor:
+            # torch has few functions of uint16; as int16 the upper half is negative.
+            signed = stored.view(torch.int16)
+            return signed[crop[:, None, None], rows[:, :, None], columns[:, None, :]].int() & 0xFFFF
+
+        short, long = (squares(self.mosaics, crop) for crop in (places.short, places.long))
+        picture = None if self.pictures is None else squares(self.pictures, places.picture)
+        return self.pairs.drawn(places, short, long, picture)
+
+
+def _held(stored: Any, frames: int, tiles: int, device: torch.device) -> Tensor:
+    """The crops of so many frames on a device, read a frame at a time."""
+    held = torch.empty((frames * tiles, *stored.shape[1:]), dtype=torch.uint16, device=device)
+    for start in range(0, len(held), tiles):
+        part = slice(start, start + tiles)
+        held[part] = torch.from_numpy(stored[part])
+    return held
 
 
 def _digest(file: Any, side: int) -> str:

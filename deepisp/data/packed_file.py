@@ -1,6 +1,7 @@
 """How a packed data set lies in its HDF5 file: pack.py fills it, packed.py draws from it.
 
     /mosaics  (F * T, side, side) uint16: DN as the camera stored them, a chunk a crop; those of frame f begin at f * T
+    /pictures (P * T, side, side, 3) uint16, if asked for: LibRaw's pictures of the long exposures, in the same crops
     /frames   a row a frame: name, levels, noise (pack_frames.py); each frame once, however many pairs share it
     /pairs    a row a pair: its frames, exposures and scene
     /done     how many pairs are whole; what lies beyond them is not there
@@ -28,7 +29,7 @@ from deepisp.data import pack_frames
 from deepisp.picture.errors import NoSpace
 from deepisp.sensor import cfa as cfa_cell
 
-FORMAT = 1  # of the file; another one is refused
+FORMAT = 2  # of the file; another one is refused
 PAIR = np.dtype(
     [("short", "<i4"), ("long", "<i4"), ("scene", "<i4"), ("shot", "<i4"),
      ("short_s", "<f8"), ("long_s", "<f8"), ("exposure_ratio", "<f8")]
@@ -45,6 +46,7 @@ class Layout(NamedTuple):
         shape: of a frame, (H, W).
         frames: how many at most.
         pairs: how many at most.
+        pictures: likewise.
     """
 
     settings: dict[str, str | int]
@@ -53,6 +55,7 @@ class Layout(NamedTuple):
     shape: tuple[int, ...]
     frames: int
     pairs: int
+    pictures: int
 
 
 def create(path: Path, layout: Layout) -> None:
@@ -64,7 +67,7 @@ def create(path: Path, layout: Layout) -> None:
         OSError: it cannot be written.
     """
     corners = tiles(layout.shape, layout.side, layout.cfa)
-    needed = layout.frames * len(corners) * layout.side**2 * 2
+    needed = (layout.frames + 3 * layout.pictures) * len(corners) * layout.side**2 * 2
     if shutil.disk_usage(path.parent).free < needed:
         raise NoSpace(ENOSPC, needed, str(path.parent))
     hidden = path.with_name(f".{path.name}.{secrets.token_hex(6)}.part")
@@ -78,14 +81,10 @@ def create(path: Path, layout: Layout) -> None:
 
 
 def _lay_out(file: Any, layout: Layout, corners: list[tuple[int, int]]) -> None:
-    h5py, side = hdf5(), layout.side
-    chunks = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    chunks.set_chunk((1, side, side))
-    chunks.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    chunks.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    chunks.set_obj_track_times(False)
-    space = h5py.h5s.create_simple((layout.frames * len(corners), side, side))
-    h5py.h5d.create(file.id, b"mosaics", h5py.h5t.STD_U16LE, space, chunks)
+    side = layout.side
+    _lay_out_crops(file, b"mosaics", layout.frames * len(corners), (side, side))
+    if layout.pictures:
+        _lay_out_crops(file, b"pictures", layout.pictures * len(corners), (side, side, 3))
     for name, rows in (
         ("frames", np.zeros(layout.frames, pack_frames.row_type(layout.cfa))),
         ("pairs", np.zeros(layout.pairs, PAIR)),
@@ -98,13 +97,23 @@ def _lay_out(file: Any, layout: Layout, corners: list[tuple[int, int]]) -> None:
     file.attrs["shape"] = np.array(layout.shape)
 
 
+def _lay_out_crops(file: Any, name: bytes, count: int, shape: tuple[int, ...]) -> None:
+    h5py = hdf5()
+    chunks = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    chunks.set_chunk((1, *shape))
+    chunks.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    chunks.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    chunks.set_obj_track_times(False)
+    h5py.h5d.create(file.id, name, h5py.h5t.STD_U16LE, h5py.h5s.create_simple((count, *shape)), chunks)
+
+
 class Tally(NamedTuple):
     """What a file holds.
 
     Attributes:
         pairs: that can be drawn from.
         crops: of them, each of a short and a long exposure.
-        megabytes: of mosaics, 10^6 bytes, each frame once.
+        megabytes: of mosaics and pictures, 10^6 bytes, each frame once.
     """
 
     pairs: int
@@ -160,7 +169,8 @@ def tally(path: Path) -> Tally:
     with opened(path) as file:
         rows = pairs_of(file)
         tiles, (_, side, _) = len(file["tops"]), file["mosaics"].shape
-        return Tally(len(rows), len(rows) * tiles, frames_in(rows) * tiles * side * side * 2 / 1e6)
+        planes = frames_in(rows) + 3 * pictures_in(file, rows)
+        return Tally(len(rows), len(rows) * tiles, planes * tiles * side * side * 2 / 1e6)
 
 
 def pairs_of(file: Any) -> NDArray[np.void]:
@@ -172,6 +182,12 @@ def pairs_of(file: Any) -> NDArray[np.void]:
 def frames_in(rows: NDArray[np.void]) -> int:
     """How many frames these rows of `pairs` refer to, from the first on."""
     return int(max(rows["short"].max(), rows["long"].max())) + 1 if len(rows) else 0
+
+
+def pictures_in(file: Any, rows: NDArray[np.void]) -> int:
+    """How many pictures belong to these rows of `pairs`, from the first on."""
+    numbers = file["frames"]["picture"][: frames_in(rows)]
+    return int(numbers.max(initial=-1)) + 1
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepisp.data import packed_file
+from deepisp.data import packed_file, sid_protocol
 from deepisp.data.noises import Lines
 from deepisp.sensor import cfa as cfa_cell
 
@@ -27,6 +27,7 @@ class Drawn(NamedTuple):
         noise: of `short`, (B, C); NaN where nothing is known.
         as_shot_neutral: (B, C) of `short`, green = 1; NaN where the file does not say.
         pair: (B,) int64, which of the file's pairs.
+        picture: (B, 3, h, w) of 0 to 1, LibRaw's of `long`, display-coded; None if it was not asked for.
     """
 
     short: Tensor
@@ -35,6 +36,7 @@ class Drawn(NamedTuple):
     noise: Lines
     as_shot_neutral: Tensor
     pair: Tensor
+    picture: Tensor | None = None
 
 
 class Places(NamedTuple):
@@ -44,12 +46,14 @@ class Places(NamedTuple):
         pair: (B,) int64.
         short: (B,) crop of the short exposure.
         long: (B,) crop of the long one.
-        corner: (B, 2) row and column within both.
+        picture: (B,) crop of its picture; below 0 where there is none.
+        corner: (B, 2) row and column within all.
     """
 
     pair: Tensor
     short: Tensor
     long: Tensor
+    picture: Tensor
     corner: Tensor
 
 
@@ -68,6 +72,7 @@ class Pairs:
         scale: (F, cell, cell), 1 / (white - black).
         noise: (F, C, 2), shot and read.
         as_shot_neutral: (F, C).
+        pictures: (F,) int64, which picture is the frame's; -1 for none.
     """
 
     stored: int
@@ -80,6 +85,7 @@ class Pairs:
     scale: Tensor
     noise: Tensor
     as_shot_neutral: Tensor
+    pictures: Tensor
 
     @classmethod
     def of(cls, file: Any, side: int, device: torch.device | str = "cpu") -> "Pairs":
@@ -100,7 +106,7 @@ class Pairs:
         black, white = known["black_level"], known["white_level"]
 
         def tensor(values: Any, dtype: torch.dtype = torch.float32) -> Tensor:
-            return torch.tensor(np.asarray(values), dtype=dtype, device=device)
+            return torch.tensor(np.ascontiguousarray(values), dtype=dtype, device=device)
 
         return cls(
             stored,
@@ -113,6 +119,7 @@ class Pairs:
             tensor(1 / (white - black)),
             tensor(known["noise"]),
             tensor(known["as_shot_neutral"]),
+            tensor(known["picture"], torch.int64),
         )
 
     def __len__(self) -> int:
@@ -125,11 +132,12 @@ class Pairs:
         crop = torch.randint(len(self), (count,), generator=generator, device=device)
         corner = torch.randint(steps, (count, 2), generator=generator, device=device) * self.cell
         pair, tile = crop // self.tiles, crop % self.tiles
-        short, long = (self.frames[pair] * self.tiles + tile[:, None]).unbind(-1)
-        return Places(pair, short, long, corner)
+        frames = self.frames[pair]
+        short, long = (frames * self.tiles + tile[:, None]).unbind(-1)
+        return Places(pair, short, long, self.pictures[frames[:, 1]] * self.tiles + tile, corner)
 
-    def drawn(self, places: Places, short: Tensor, long: Tensor) -> Drawn:
-        """The batch of the DN (B, h, w) at these places; DN that are float32 are overwritten."""
+    def drawn(self, places: Places, short: Tensor, long: Tensor, picture: Tensor | None = None) -> Drawn:
+        """The batch of the DN (B, h, w), and of pictures (B, h, w, 3), at these places; float32 is overwritten."""
         first, second = self.frames[places.pair].unbind(-1)
         return Drawn(
             self._signal(short, first),
@@ -138,6 +146,7 @@ class Pairs:
             Lines(*self.noise[first].unbind(-1)),
             self.as_shot_neutral[first],
             places.pair,
+            None if picture is None else picture.float().div_(sid_protocol.WHITE).movedim(-1, 1),
         )
 
     def _signal(self, dn: Tensor, frame: Tensor) -> Tensor:

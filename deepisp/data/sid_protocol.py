@@ -26,6 +26,7 @@ from deepisp.sensor import cfa as cfa_cell
 
 Position = tuple[int, int]
 SIDE = {"bayer": 2, "xtrans": 3}  # photosites of a plane's pixel, each way
+WHITE = 65535  # of a ground truth
 
 
 class Levels(NamedTuple):
@@ -144,6 +145,16 @@ def ground_truth(path: Path) -> NDArray[np.float32]:
         OSError: the file cannot be opened.
         ValueError: LibRaw cannot develop it.
     """
+    return (developed(path) / np.float32(WHITE)).astype(np.float32)
+
+
+def developed(path: Path) -> NDArray[np.uint16]:
+    """The same of 0 to `WHITE`, as LibRaw gives it.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: LibRaw cannot develop it.
+    """
     import rawpy
 
     with path.open("rb"):  # LibRaw tells a file that is not there from none that it knows no better than this
@@ -155,7 +166,7 @@ def ground_truth(path: Path) -> NDArray[np.float32]:
         raise ValueError(
             f"{path}: LibRaw cannot develop it: {error}; copy it from the archive again"
         ) from error
-    return (picture / 65535.0).astype(np.float32)
+    return picture.astype(np.uint16, copy=False)
 
 
 def cropped(truth: NDArray[np.float32], planes: NDArray[np.float32]) -> NDArray[np.float32]:

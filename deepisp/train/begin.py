@@ -72,6 +72,7 @@ def from_packed(
     learned = sid.Task(fitted, drawn, perceptual=_features(fitted, workers), place=workers.place)
     where = "in memory" if is_resident else "read as they are drawn"
     about = f"{len(packed.pairs.frames)} pairs, {len(packed)} crops of {fitted.cfa}, {where}"
+    about += ", truths are LibRaw's pictures" if packed.has_pictures else ""
     return workers.begun(fitted, learned, about)
 
 

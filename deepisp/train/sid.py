@@ -3,8 +3,12 @@
     packed file ─► squares, turned ─┬─► short x exposure ratio ─► white balance ─► mosaic, sigma
                                     └─► long ─► white balance ─► demosaiced ─► ends at white ─► truth
 
-Linear light in the camera's balanced colors, whatever the network: chen too is trained so, to be compared. Its authors'
-way leads to pictures of LibRaw's, which are not packed; `evaluate sid` takes weights of chen for such as go that way.
+Linear light in the camera's balanced colors; chen too is trained so, to be compared, on a file without pictures. On one
+that has them (`datasets pack --pictures`) it goes its authors' way, as `evaluate sid` takes its weights to have done:
+
+    packed file ─► squares, turned ─┬─► short x exposure ratio, 0 to 1 ─► mosaic
+                                    └─► LibRaw's picture of the long ─► truth
+
 Squares are drawn with a margin, so that no truth has seen the edge of its square, and are turned and mirrored in all
 ways that leave the CFA as it is.
 """
@@ -14,7 +18,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -61,7 +65,8 @@ class Task(jdd.Task):
         drawn = self.crops.draw(count, _of_device(generator, self.crops.pairs.frames.device))
         ways = torch.tensor(turned_ways(self.crops.cfa), device=self.place)
         chosen = torch.randint(len(ways), (count,), generator=generator, device=self.place)
-        return made(_moved(drawn, self.place), self.crops.cfa, ways[chosen])
+        take = made if drawn.picture is None else shown
+        return take(_moved(drawn, self.place), self.crops.cfa, ways[chosen])
 
     def mine(self, net: nn.Module) -> None:
         """Not for pairs.
@@ -91,6 +96,23 @@ def made(drawn: Drawn, cfa: str, ways: Tensor) -> jdd.Batch:
     shot, read = drawn.noise.amplified(drawn.exposure_ratio)
     lines = Lines(shot * gains, read * gains.square())
     return jdd.Batch(short, jdd.sigma(short, lines, cfa), truth, len(short), lines)
+
+
+def shown(drawn: Drawn, cfa: str, ways: Tensor) -> jdd.Batch:
+    """Samples as the authors of SID take them: by the file's levels, not balanced; the truth is display-coded.
+
+    They turn the planes of a mosaic; here the mosaic itself is turned, so that it lies as the picture does.
+
+    Args:
+        drawn: (B, 1, h, w), with pictures.
+        cfa: the cell at their top left.
+        ways: (B, 5) int64, how each is turned, of `turned_ways`.
+    """
+    assert drawn.picture is not None
+    both = _turned(torch.cat((drawn.short, drawn.picture), 1), ways, margin(cfa))
+    bright = (both[:, :1] * drawn.exposure_ratio[:, None, None, None]).clamp(0, 1)
+    lines = Lines(*drawn.noise.amplified(drawn.exposure_ratio))
+    return jdd.Batch(bright, torch.zeros_like(bright[..., :1, :1]), both[:, 1:], 0, lines)
 
 
 @lru_cache(maxsize=16)
@@ -164,10 +186,14 @@ def opened(settings: TrainSettings, path: Path) -> Packed:
     """A packed file to learn from, with settings that fit it.
 
     Raises:
-        ValueError: noise or white balance of a short exposure is not known.
+        ValueError: noise or white balance of a short exposure is not known, where they are asked for.
         OSError: it cannot be opened.
     """
-    packed = Packed(path, settings.crop + 2 * margin(settings.cfa))
+    with packed_file.opened(path) as file:
+        has_pictures = settings.network == "chen" and "pictures" in file
+    packed = Packed(path, settings.crop + 2 * margin(settings.cfa), has_pictures=has_pictures)
+    if has_pictures:
+        return packed
     known, short = packed.pairs, packed.pairs.frames[:, 0]
     for values, what, remedy in (
         (known.noise, "noise", "add their camera to sensors/ (deepisp calibrate photon-transfer)"),
@@ -222,5 +248,6 @@ def _of_device(generator: torch.Generator, device: torch.device) -> torch.Genera
 
 
 def _moved(drawn: Drawn, device: torch.device) -> Drawn:
-    each = {name: one.to(device) for name, one in drawn._asdict().items() if name != "noise"}
+    plain = {name: one for name, one in drawn._asdict().items() if name != "noise"}
+    each: dict[str, Any] = {name: None if one is None else one.to(device) for name, one in plain.items()}
     return Drawn(**each, noise=Lines(*(one.to(device) for one in drawn.noise)))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from click.testing import Result
 
 from deepisp.data import packed_file
@@ -40,6 +41,19 @@ def test_a_split_is_packed_and_said_on_one_line(deepisp: Call, tmp_path: Path) -
     assert other.stderr == (
         f"error: {tmp_path / 'a.h5'} was packed from crop 16, not 20; give another name, or delete it\n"
     )
+
+
+def test_pictures_are_packed_on_request(
+    deepisp: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_trees, "BORDER", (2, 4))  # LibRaw leaves an even one where it is
+    packed_trees.plant(tmp_path)
+    result = deepisp(*pack_words(tmp_path, "--crop", "16", "--pictures"))
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert packed_file.tally(tmp_path / "a.h5").megabytes == (4 + 3 * 2) * 12 * 16 * 16 * 2 / 1e6
+    other = deepisp(*pack_words(tmp_path, "--crop", "16"))
+    assert other.exit_code == 2
+    assert "was packed from pictures 1, not 0" in other.stderr
 
 
 def test_pack_names_a_damaged_file_and_goes_on(deepisp: Call, tmp_path: Path) -> None:

@@ -51,6 +51,13 @@ def plant(
     return found
 
 
-def task(root: Path, name: str = "sid-sony", split: str = "train", side: int | None = None) -> Task:
+def task(
+    root: Path,
+    name: str = "sid-sony",
+    split: str = "train",
+    side: int | None = None,
+    *,
+    has_pictures: bool = False,
+) -> Task:
     """To pack a split of such a tree."""
-    return Task.of(name, root, split, side or SIDE[name])
+    return Task.of(name, root, split, side or SIDE[name], has_pictures=has_pictures)

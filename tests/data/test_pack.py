@@ -6,23 +6,30 @@ import subprocess
 import sys
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
-from deepisp.data import pack, pack_frames, packed_file
+from deepisp.data import pack, pack_frames, packed_file, sid_protocol
 from deepisp.picture.errors import NoSpace
 from tests.conftest import REPOSITORY
 from tests.data import dark_trees, packed_trees
 from tests.data.packed_trees import BORDER, NEUTRAL, NOISE, SIZE, plant, task
 
 BOTH = ("sid-sony", "sid-fuji")
+EVEN = (2, 4)  # a border that LibRaw leaves where it is
 FIRST = "Sony/short/00001_00_0.1s.ARW"
 
 
-def steps(root: Path, path: Path, **which: str | int) -> list[pack.Step]:
+def steps(root: Path, path: Path, **which: Any) -> list[pack.Step]:
     return list(pack.pack(task(root, **which), path))
+
+
+def noise_of(path: Path) -> np.ndarray:
+    """A picture that belongs to a file."""
+    return np.random.default_rng(len(path.read_bytes())).integers(0, 65536, (*SIZE, 3), np.uint16)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +88,62 @@ def test_it_holds_the_numbers_of_the_raw_files(tmp_path: Path, name: str) -> Non
         4 * len(corners),
         6 * len(corners) * side * side * 2 / 1e6,
     )
+
+
+@pytest.mark.parametrize("name", BOTH)
+def test_pictures_are_the_long_exposures_by_libraw(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_trees, "BORDER", EVEN)
+    plant(tmp_path, name)
+    side = packed_trees.SIDE[name]
+    if name == "sid-fuji":  # LibRaw knows no X-Trans in a DNG
+        monkeypatch.setattr(sid_protocol, "developed", noise_of)
+    assert all(one.file is None for one in steps(tmp_path, tmp_path / "a.h5", name=name, has_pictures=True))
+    with h5py.File(tmp_path / "a.h5") as file:
+        corners = list(zip(file["tops"], file["lefts"], strict=True))
+        assert file["pictures"].shape == (2 * len(corners), side, side, 3)
+        rows, frames = file["pairs"][:], file["frames"][:]
+        assert sorted(set(frames["picture"][rows["long"]])) == [0, 1]
+        assert (frames["picture"][rows["short"]] == -1).all()
+        for number in sorted(set(rows["long"])):
+            picture = sid_protocol.developed(tmp_path / frames["name"][number].decode())
+            for tile, (top, left) in enumerate(corners):
+                crop = file["pictures"][frames["picture"][number] * len(corners) + tile]
+                assert np.array_equal(crop, picture[top : top + side, left : left + side])
+    planes = 6 + 3 * 2
+    assert packed_file.tally(tmp_path / "a.h5").megabytes == planes * len(corners) * side * side * 2 / 1e6
+
+
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_pictures_bear_to_be_broken_off(tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed_trees, "BORDER", EVEN)
+    plant(tmp_path)
+    steps(tmp_path, tmp_path / "whole.h5", has_pictures=True)
+    write = pack._Part._write
+
+    def break_off(self: pack._Part, frame: pack_frames.Frame) -> None:
+        write(self, frame)
+        if self.done == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        changed.setattr(pack._Part, "_write", break_off)
+        with pytest.raises(KeyboardInterrupt):
+            steps(tmp_path, tmp_path / "a.h5", has_pictures=True)
+    steps(tmp_path, tmp_path / "a.h5", has_pictures=True)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_a_picture_of_another_place_leaves_its_pairs_out(tmp_path: Path) -> None:
+    plant(tmp_path)  # with an odd border
+    told = [str(one.error) for one in steps(tmp_path, tmp_path / "a.h5", has_pictures=True) if one.error]
+    assert (
+        told
+        == ["LibRaw's picture is of 44 x 62, the frame of 45 x 63: not of the same place; leave pictures out"]
+        * 2
+    )
+    assert not (tmp_path / "a.h5").exists()
 
 
 def test_the_default_side_is_of_whole_cells(tmp_path: Path) -> None:
@@ -146,6 +209,7 @@ def test_what_is_whole_is_not_packed_again(sony: Path) -> None:
     [
         ({"split": "train-first"}, "split train, not train-first"),
         ({"side": 20}, "crop 16, not 20"),
+        ({"has_pictures": True}, "pictures 0, not 1"),
         ({"name": "sid-fuji", "side": 18}, "data set sid-sony, not sid-fuji; "),
     ],
 )
@@ -178,7 +242,7 @@ def test_what_is_no_packed_file_is_refused(tmp_path: Path) -> None:
     part.unlink()
     with h5py.File(part, "w"):
         pass
-    with pytest.raises(ValueError, match=r"a\.h5\.part: no packed data set of format 1; delete it"):
+    with pytest.raises(ValueError, match=r"a\.h5\.part: no packed data set of format 2; delete it"):
         steps(tmp_path, tmp_path / "a.h5")
 
 

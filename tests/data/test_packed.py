@@ -1,12 +1,14 @@
 """Draws from a packed data set: the right numbers at the right places, the same for one seed, in each process."""
 
 import pickle
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from deepisp.data import pack, packed_file
 from deepisp.data.packed import Packed
@@ -41,7 +43,10 @@ def drawn(packed: Packed, seed: int = 1, count: int = 40) -> Drawn:
 
 def same(one: Drawn, other: Drawn) -> bool:
     flat = [[*batch[:3], *batch.noise, *batch[4:]] for batch in (one, other)]
-    return all(torch.equal(a.cpu(), b.cpu()) for a, b in zip(*flat, strict=True))
+    return all(
+        a is b if a is None or b is None else torch.equal(a.cpu(), b.cpu())
+        for a, b in zip(*flat, strict=True)
+    )
 
 
 @pytest.mark.parametrize("name", BOTH)
@@ -91,6 +96,47 @@ def test_what_is_resident_draws_the_same(trees: Trees, name: str, device: str) -
     assert batch.short.device.type == device
     if device == "cpu":
         assert same(batch, drawn(packed))
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with pictures of soft scenes; LibRaw leaves an even border where it is."""
+    root = tmp_path_factory.mktemp("shown")
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(packed_trees, "BORDER", (2, 4))
+        raws = plant(root)
+    for number, (name, raw) in enumerate(raws.items()):
+        soft = gaussian_filter(np.random.default_rng(number).standard_normal((47, 67)), 2, mode="wrap")
+        mosaic = (5000 + 15000 * soft).clip(600, 12000).astype(np.uint16)
+        (root / name).write_bytes(packed_trees.dark_trees.content(replace(raw, mosaic=mosaic), root))
+    for _ in pack.pack(task(root, has_pictures=True), root / "a.h5"):
+        pass
+    return root / "a.h5"
+
+
+def test_a_picture_is_of_the_same_place(shown: Path) -> None:
+    packed = Packed(shown, 8, has_pictures=True)
+    batch = drawn(packed)
+    assert batch.picture is not None
+    assert batch.picture.shape == (40, 3, 8, 8)
+    assert 0 <= float(batch.picture.min()) < float(batch.picture.max()) <= 1
+    luma = batch.picture.mean(1)
+
+    def likeness(down: int, right: int) -> float:
+        light = batch.long[:, 0].roll((down, right), (1, 2))[:, 1:-1, 1:-1].flatten()
+        return float(torch.corrcoef(torch.stack([light, luma[:, 1:-1, 1:-1].flatten()]))[0, 1])
+
+    here = likeness(0, 0)
+    assert here > 0.9
+    assert all(likeness(*way) < here - 0.01 for way in ((0, 1), (1, 0), (0, -1), (-1, 0)))
+    assert drawn(Packed(shown, 8)).picture is None
+    for other in (pickle.loads(pickle.dumps(packed)), packed.resident("cpu")):
+        assert same(drawn(other), batch)
+
+
+def test_a_file_without_pictures_has_none_to_give(trees: Trees) -> None:
+    with pytest.raises(ValueError, match="no pictures are packed in it; pack anew with --pictures"):
+        Packed(trees["sid-sony"][0], 8, has_pictures=True)
 
 
 def test_large_numbers_stay_large(trees: Trees) -> None:

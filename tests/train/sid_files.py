@@ -17,7 +17,7 @@ SIZE = {"sid-sony": (40, 48), "sid-fuji": (60, 66)}
 SIDE = {"sid-sony": 36, "sid-fuji": 54}  # of what is stored: 16 or 18, and the margins
 
 
-def packed(root: Path, name: str = "sid-sony", *, noise: Noise = NOISE) -> Path:
+def packed(root: Path, name: str = "sid-sony", *, noise: Noise = NOISE, has_pictures: bool = False) -> Path:
     """Four pairs of two scenes, the short ones a hundredth or less of the long ones' light."""
     folder, ending = packed_trees.HALF[name]
     listed = dark_trees.lines(packed_trees.SCENES, folder=folder, ending=ending)
@@ -25,7 +25,8 @@ def packed(root: Path, name: str = "sid-sony", *, noise: Noise = NOISE) -> Path:
         raw = packed_trees.frame(name, seed, SIZE[name])
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(dark_trees.content(replace(raw, noise=(noise,) * 3), root))
-    for _ in pack.pack(packed_trees.task(root, name, side=SIDE[name]), root / "train.h5"):
+    task = packed_trees.task(root, name, side=SIDE[name], has_pictures=has_pictures)
+    for _ in pack.pack(task, root / "train.h5"):
         pass
     return root / "train.h5"
 

@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import torch
 
-from deepisp.data import packed, packed_file
+from deepisp.data import packed_file
 from deepisp.data.pairs import through
 from deepisp.develop.demosaic import methods
 from deepisp.sensor import cfa as cfa_cell
@@ -14,6 +15,7 @@ from deepisp.sensor.noise import Noise
 from deepisp.train import begin, jdd, loop, sid
 from deepisp.train.run import Run
 from deepisp.train.settings import TrainSettings
+from tests.data import packed_trees
 from tests.data.dark_trees import X_T2
 from tests.train import sid_files
 from tests.train.sid_files import NEUTRAL, NOISE, drawn
@@ -130,6 +132,38 @@ def test_turning_leaves_the_cfa_as_it_is(cfa: str) -> None:
 
 
 @pytest.mark.parametrize("cfa", BOTH)
+def test_the_authors_way_shows_the_raw_light_and_learns_the_picture(cfa: str) -> None:
+    """However it is turned: a picture of the mosaic's own values lies on the mosaic."""
+    light = scene(cfa) * 3 - 0.1
+    picture = light.expand(-1, 3, -1, -1) * 2
+    for way in sid.turned_ways(cfa):
+        batch = sid.shown(drawn(light, 50.0)._replace(picture=picture), cfa, torch.tensor([way]))
+        assert batch.linear == 0
+        assert batch.truth.shape == (1, 3, 24, 24)
+        assert float(batch.mosaic.min()) == 0
+        assert float(batch.mosaic.max()) == 1
+        assert batch.mosaic.numpy() == pytest.approx((batch.truth[:, :1] / 2).clamp(0, 1).numpy(), abs=1e-5)
+
+
+def test_chen_learns_pictures_where_there_are_some(
+    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_trees, "BORDER", (2, 4))  # LibRaw leaves an even one where it is
+    shown = sid_files.packed(tmp_path, has_pictures=True)
+    asked = TrainSettings(network="chen", crop=16, batch=2, precision="fp32", rate=1e-3)
+    run, about = begin.from_packed(asked, shown, device="cpu")
+    assert "truths are LibRaw's pictures" in about
+    batch = run.task.batch(4, torch.Generator().manual_seed(1))
+    assert batch.linear == 0
+    assert 0 <= float(batch.mosaic.min()) < float(batch.mosaic.max()) <= 1
+    assert run.advance().isfinite()
+    for settings, file in ((asked, path), (SMALL, shown)):
+        run, about = begin.from_packed(settings, file, device="cpu")
+        assert "pictures" not in about
+        assert run.task.batch(4, torch.Generator().manual_seed(1)).linear == 4
+
+
+@pytest.mark.parametrize("cfa", BOTH)
 def test_kernels_and_tensors_agree(cfa: str) -> None:
     light, halo = scene(cfa, 2), methods.cpu(cfa, "auto", half=False).halo
     one, other = (made(light, cfa, halo).numpy() for made in (sid._by_kernel, sid._by_tensors))
@@ -160,15 +194,17 @@ def test_a_device_is_trained_on(path: Path, device: str) -> None:
 def test_only_what_is_drawn_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = sid.fitted(SMALL, path)
     source, read = sid.opened(asked, path), list[int]()
-    stored = source._mosaics()
+    stored = h5py.File(path)["mosaics"]
 
     class Counted:
+        shape = stored.shape
+
         def __getitem__(self, at: object) -> np.ndarray:
             found: np.ndarray = stored[at]
             read.append(found.size)
             return found
 
-    monkeypatch.setattr(packed.Packed, "_mosaics", lambda _: Counted())
+    monkeypatch.setattr(packed_file, "handle", lambda _: {"mosaics": Counted()})
     sid.Task(asked, source)._batch(3, torch.Generator().manual_seed(0))
     assert read == [36 * 36] * 2 * 3
 

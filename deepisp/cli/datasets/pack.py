@@ -20,8 +20,12 @@ from deepisp.cli import outcome, say
               help="file to make (.h5)")  # fmt: skip
 @click.option("--crop", type=click.IntRange(min=1),
               help="side of a crop, photosites of whole cells  [default: 512; 510 of X-Trans]")  # fmt: skip
+@click.option("--pictures", is_flag=True,
+              help="LibRaw's pictures of the long exposures, too: what the authors' network learns")  # fmt: skip
 @click.option("--debug", is_flag=True, help="show where a failure came from")
-def pack(*, name: str, root: Path, split: str, output: Path, crop: int | None, debug: bool) -> int:
+def pack(
+    *, name: str, root: Path, split: str, output: Path, crop: int | None, pictures: bool, debug: bool
+) -> int:
     """Short and long exposures of a split of data set NAME, decoded and cut into crops, in one HDF5 file.
 
     The file is there when it is whole; after an interruption the same command goes on. Pairs that cannot be read are
@@ -34,7 +38,7 @@ def pack(*, name: str, root: Path, split: str, output: Path, crop: int | None, d
     from deepisp.data import pack as packing
     from deepisp.data import packed_file
 
-    task = packing.Task.of(name, root, split, crop)
+    task = packing.Task.of(name, root, split, crop, has_pictures=pictures)
     if task.wanted is not None and len(task.pairs) != task.wanted:
         say.warning(
             root, f"{split} has {task.wanted} pairs, {len(task.pairs)} are here (see deepisp datasets check)"

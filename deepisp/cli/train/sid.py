@@ -32,8 +32,8 @@ def sid(
 ) -> int:
     """A network that takes a mosaic from the dark, as bright as it should have been, to clean color.
 
-    The CFA is that of the file; X-Trans takes --network jdd or chen. chen learns linear light here, and not its
-    authors' pictures: deepisp evaluate sid takes its weights for theirs.
+    The CFA is that of the file; X-Trans takes --network jdd or chen. chen learns its authors' pictures where the file
+    has them (datasets pack --pictures), for deepisp evaluate sid; of other files it learns linear light, as all do.
 
     \b
     deepisp datasets pack sid-sony --root DIR --split train -o sony.h5
