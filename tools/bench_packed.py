@@ -97,12 +97,12 @@ def write(path: Path, frames: int) -> None:
     """A packed file of so many frames of noise, each short one paired with the last, a long one."""
     shape = (SIDE * TILES[0], SIDE * TILES[1])
     settings: dict[str, str | int] = {"format": packed_file.FORMAT, "CFA": "RGGB"}
-    packed_file.create(path, packed_file.Layout(settings, "RGGB", SIDE, shape, frames, frames - 1))
+    packed_file.create(path, packed_file.Layout(settings, "RGGB", SIDE, shape, frames, frames - 1, 0))
     random, count = np.random.default_rng(0), TILES[0] * TILES[1]
     with packed_file.opened(path, "r+") as file:
         rows = np.zeros(frames, pack_frames.row_type("RGGB"))
         rows["black_level"], rows["white_level"] = 512, 16383
-        rows["as_shot_neutral"], rows["noise"] = (0.5, 1, 0.7), (1e-3, 1e-6)
+        rows["as_shot_neutral"], rows["noise"], rows["picture"] = (0.5, 1, 0.7), (1e-3, 1e-6), -1
         file["frames"][:] = rows
         pairs = np.zeros(frames - 1, packed_file.PAIR)
         pairs["short"], pairs["long"], pairs["exposure_ratio"] = range(frames - 1), frames - 1, 100

@@ -23,6 +23,8 @@ from deepisp.data.pack_frames import Frame
 from deepisp.data.packed_file import FORMAT, Layout
 from deepisp.raw.errors import RawError
 from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor import profile
+from deepisp.sensor.profile import Profile
 
 SIDE = 512  # photosites of a crop, or the next smaller side of whole cells; issue 5
 
@@ -54,6 +56,7 @@ class Task:
         pairs: of the split, those that names or lists say.
         wanted: how many the split has; None if nobody counted.
         has_pictures: whether LibRaw's pictures of the long exposures are packed too.
+        profile: of the camera's noise, trusted more than the frames.
     """
 
     name: str
@@ -64,10 +67,18 @@ class Task:
     pairs: tuple[sid.Pair, ...]
     wanted: int | None
     has_pictures: bool = False
+    profile: Profile | None = None
 
     @classmethod
     def of(
-        cls, name: str, root: Path, split: str, side: int | None = None, *, has_pictures: bool = False
+        cls,
+        name: str,
+        root: Path,
+        split: str,
+        side: int | None = None,
+        *,
+        has_pictures: bool = False,
+        noise: Path | None = None,
     ) -> Self:
         """The task for a split of See-in-the-Dark.
 
@@ -77,9 +88,11 @@ class Task:
             split: of the data set.
             side: of a crop; the largest of whole cells up to `SIDE` if None.
             has_pictures: pack LibRaw's pictures, which the authors' network learns, too.
+            noise: file of a profile, see sensor/profile.py.
 
         Raises:
-            ValueError: no such data set or split, a wrong list, or a side that is not of whole cells.
+            ValueError: no such data set or split, a wrong list, a side that is not of whole cells, or no profile.
+            OSError: the profile cannot be read.
         """
         data = datasets.load(name)
         if not isinstance(data, Sid):
@@ -88,7 +101,8 @@ class Task:
         side = SIDE // cell * cell if side is None else side
         packed_file.check_side(side, cell)
         wanted = data.splits[split].pairs
-        return cls(name, split, side, data.camera.cfa, root, pairs, wanted, has_pictures)
+        own = None if noise is None else profile.load(noise)
+        return cls(name, split, side, data.camera.cfa, root, pairs, wanted, has_pictures, own)
 
     @property
     def settings(self) -> dict[str, str | int]:
@@ -96,7 +110,9 @@ class Task:
         names = "\n".join(self.name_of(path) for one in self.pairs for path in one.files)
         return {
             "format": FORMAT, "data set": self.name, "split": self.split, "crop": self.side, "CFA": self.cfa,
-            "pictures": int(self.has_pictures), "files": hashlib.sha256(names.encode()).hexdigest(),
+            "parts": "mosaics and pictures" if self.has_pictures else "mosaics",
+            "noise": "known" if self.profile is None else _digest(self.profile),
+            "files": hashlib.sha256(names.encode()).hexdigest(),
         }  # fmt: skip
 
     def name_of(self, path: Path) -> str:
@@ -108,7 +124,7 @@ def pack(task: Task, path: Path) -> Iterator[Step]:
     """Pack what is not packed yet, a pair at a time; the file is there when the last step was taken.
 
     Until then the work lies beside it, `part_of(path)`, and is gone on with if it is there. A frame that cannot be
-    read leaves its pairs out; if none can, there is no file. At no time more than two frames are in memory.
+    read leaves its pairs out; if none can, there is no file. At no time are more than two frames and a picture in memory.
 
     Raises:
         ValueError: a file that is there was made with other settings, or cannot be gone on with.
@@ -168,9 +184,9 @@ class _Part:
             if name in self.places:
                 continue
             try:
-                frame = replace(pack_frames.read(path, self.task.cfa), name=name)
-                is_shown = self.task.has_pictures and path == pair.long
-                new.append(pack_frames.pictured(frame, path) if is_shown else frame)
+                frame = replace(pack_frames.read(path, self.task.cfa, self.task.profile), name=name)
+                is_pictured = self.task.has_pictures and path == pair.long
+                new.append(pack_frames.pictured(frame, path) if is_pictured else frame)
                 self._check_shape(new[-1].mosaic.shape, new[0].mosaic.shape)
             except (RawError, ValueError, OSError) as error:
                 self.broken.add(path)
@@ -218,7 +234,7 @@ class _Part:
         self.frames += 1
 
     def _cut(self, whole: NDArray[np.uint16], name: str, number: int, digest: "hashlib.blake2b") -> None:
-        """The crops of a frame or a picture (H, W, …), as the so-manieth of their kind."""
+        """The crops of a frame or a picture (H, W, …), at their places among those of its kind."""
         side, tops = self.task.side, self.file["tops"][:]
         for place, (top, left) in enumerate(
             zip(tops, self.file["lefts"][:], strict=True), number * len(tops)
@@ -243,6 +259,11 @@ class _Part:
         if self.file is not None:
             self.file.close()
             self.file = None
+
+
+def _digest(profile: Profile) -> str:
+    """What tells a profile from others, in a line that says what it is."""
+    return f"of a profile {hashlib.sha256(profile.model_dump_json().encode()).hexdigest()[:8]}"
 
 
 def _check_same(file: Any, task: Task, path: Path) -> None:

@@ -11,6 +11,7 @@ from deepisp.develop import noise_source
 from deepisp.raw.image import RawImage
 from deepisp.raw.read import read as read_raw
 from deepisp.sensor import cfa as cfa_cell
+from deepisp.sensor.profile import Profile
 
 _LONGEST = 200  # bytes of a name
 
@@ -67,16 +68,18 @@ def row_type(cfa: str) -> np.dtype[np.void]:
     )  # fmt: skip
 
 
-def read(path: Path, cfa: str) -> Frame:
+def read(path: Path, cfa: str, own: Profile | None = None) -> Frame:
     """A frame of a file, with the levels that the file itself says; published figures are of those in datasets/*.toml.
 
     Args:
         path: of a raw file.
         cfa: that it must have at the top left of its active area.
+        own: a profile of its camera's noise, trusted more than what is known else.
 
     Raises:
         RawError: it cannot be read.
-        ValueError: another CFA, or numbers that are not as the sensor's converter gave them.
+        ValueError: another CFA, numbers that are not as the sensor's converter gave them, or a profile of another
+            camera, or without this noise.
         OSError: it cannot be opened.
     """
     raw = read_raw(path)
@@ -91,7 +94,9 @@ def read(path: Path, cfa: str) -> Frame:
     ):
         raise ValueError("numbers that were reckoned with, expected whole DN; take the camera's own file")
     area, colors = raw.active, len(raw.colors)
-    found = noise_source.known(raw)
+    if own is not None and not own.is_of(raw.maker, raw.model, raw.unique_model):
+        raise ValueError(f"the profile is of {own.camera}, the file of {raw.maker} {raw.model}; give its own")
+    found = noise_source.known(raw, own)
     unknown = np.full(colors, np.nan)
     return Frame(
         np.ascontiguousarray(mosaic[area.top : area.bottom, area.left : area.right]),
@@ -107,11 +112,11 @@ def pictured(frame: Frame, path: Path) -> Frame:
     """The frame with LibRaw's picture of its file.
 
     Raises:
-        ValueError: LibRaw cannot develop it, or shows another part of it: it turns upright frames, and begins one row
-            or column later where a Bayer frame's border is odd.
+        ValueError: LibRaw cannot develop it, or shows another part of it: it begins one row or column later where a
+            Bayer frame's border is odd.
         OSError: it cannot be opened.
     """
-    picture, (height, width) = sid_protocol.developed(path), frame.mosaic.shape
+    picture, (height, width) = sid_protocol.developed(path, is_turned=False), frame.mosaic.shape
     if picture.shape[:2] != (height, width):
         raise ValueError(
             f"LibRaw's picture is of {picture.shape[0]} x {picture.shape[1]}, the frame of {height} x {width}: not of "

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from deepisp.data import packed_file
+from deepisp.data import datasets, packed_file
 from deepisp.data.packed_pairs import Drawn, Pairs
+from deepisp.data.sid_protocol import Levels
 
 _SHARE = 0.8  # of a device's free memory that crops may take; the rest is for the network. Not tuned
 
@@ -28,12 +29,13 @@ class Packed:
     Attributes:
         path: of the file.
         side: of a square that is drawn, photosites.
-        has_pictures: whether a draw has LibRaw's pictures of the long exposures.
+        is_published: whether a draw is what the authors of SID take: signal by the levels of datasets/*.toml, and
+            LibRaw's pictures of the long exposures.
         cfa: of its top left cell.
         pairs: what is known of them.
     """
 
-    def __init__(self, path: Path, side: int, *, has_pictures: bool = False) -> None:
+    def __init__(self, path: Path, side: int, *, is_published: bool = False) -> None:
         """Look into a file; it is closed again.
 
         Raises:
@@ -41,17 +43,19 @@ class Packed:
             OSError: it cannot be opened.
         """
         with packed_file.opened(path) as file:
-            self.pairs = Pairs.of(file, side)
-            self.cfa = str(json.loads(file.attrs["settings"])["CFA"])
-            if has_pictures and "pictures" not in file:
+            if is_published and "pictures" not in file:
                 raise ValueError(f"{path}: no pictures are packed in it; pack anew with --pictures")
-        self.path, self.side, self.has_pictures = path, side, has_pictures
+            settings = json.loads(file.attrs["settings"])
+            self._levels = _published(settings["data set"]) if is_published else None
+            self.pairs = Pairs.of(file, side, levels=self._levels)
+            self.cfa = str(settings["CFA"])
+        self.path, self.side, self.is_published = path, side, is_published
         self._file: Any = None
         self._process = 0
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A file's handle is of one process: the other opens its own."""
-        return partial(Packed, has_pictures=self.has_pictures), (self.path, self.side)
+        return partial(Packed, is_published=self.is_published), (self.path, self.side)
 
     def __len__(self) -> int:
         """The number of crops."""
@@ -67,11 +71,11 @@ class Packed:
         short, long = (
             self._squares("mosaics", crops, places.corner) for crops in (places.short, places.long)
         )
-        picture = self._squares("pictures", places.picture, places.corner) if self.has_pictures else None
+        picture = self._squares("pictures", places.picture, places.corner) if self.is_published else None
         return self.pairs.drawn(places, short, long, picture)
 
     def digest(self) -> str:
-        """What tells these crops from others: of the mosaics, what is known of them, and both sides."""
+        """What tells these crops from others: of the mosaics and pictures, what is known of them, and both sides."""
         with packed_file.opened(self.path) as file:
             return _digest(file, self.side)
 
@@ -88,8 +92,8 @@ class Packed:
         """
         place = torch.device(device)
         count = len(self.pairs.black_level)
-        pictures = int(self.pairs.pictures.max()) + 1 if self.has_pictures else 0
-        needed = (count + 3 * pictures) * self.pairs.tiles * self.pairs.stored**2 * 2
+        shown = int(self.pairs.pictures.max()) + 1 if self.is_published else 0
+        needed = (count + 3 * shown) * self.pairs.tiles * self.pairs.stored**2 * 2
         if free_bytes is None and place.type == "cuda":
             free_bytes = torch.cuda.mem_get_info(place)[0]
         if free_bytes is not None and needed > _SHARE * free_bytes:
@@ -99,9 +103,9 @@ class Packed:
             )
         with packed_file.opened(self.path) as file:
             mosaics = _held(file["mosaics"], count, self.pairs.tiles, place)
-            shown = _held(file["pictures"], pictures, self.pairs.tiles, place) if pictures else None
-            known_by = _digest(file, self.side)
-            return Resident(Pairs.of(file, self.side, place), mosaics, shown, self.cfa, known_by)
+            pictures = _held(file["pictures"], shown, self.pairs.tiles, place) if shown else None
+            pairs, known_by = Pairs.of(file, self.side, place, levels=self._levels), _digest(file, self.side)
+            return Resident(pairs, mosaics, pictures, self.cfa, known_by)
 
     def _squares(self, name: str, crops: Tensor, corners: Tensor) -> Tensor:
         """(B, h, w, …) float32 of so many crops."""
@@ -161,6 +165,14 @@ class Resident:
         short, long = (squares(self.mosaics, crop) for crop in (places.short, places.long))
         picture = None if self.pictures is None else squares(self.pictures, places.picture)
         return self.pairs.drawn(places, short, long, picture)
+
+
+def _published(name: str) -> Levels:
+    """The levels that the figures of a data set are of."""
+    data = datasets.load(name)
+    assert isinstance(data, datasets.Sid)  # nothing else is packed
+    camera = data.camera
+    return Levels(camera.black_level, camera.white_level)
 
 
 def _held(stored: Any, frames: int, tiles: int, device: torch.device) -> Tensor:

@@ -1,4 +1,4 @@
-"""What is known of the pairs of a packed file but for their mosaics, and how a draw is made of it.
+"""What is known of the pairs of a packed file but for mosaics and pictures, and how a draw is made of it.
 
 A draw takes a pair and one of its crops, all alike, and a square within it that begins at a whole cell, so that the CFA
 stays the one of the file. One generator's state is one draw.
@@ -14,6 +14,7 @@ from torch import Tensor
 
 from deepisp.data import packed_file, sid_protocol
 from deepisp.data.noises import Lines
+from deepisp.data.sid_protocol import Levels
 from deepisp.sensor import cfa as cfa_cell
 
 
@@ -21,7 +22,7 @@ class Drawn(NamedTuple):
     """A batch of short exposures, and the long ones of the same places.
 
     Attributes:
-        short: (B, 1, h, w) signal by the file's own levels. Not clipped below 0, not amplified.
+        short: (B, 1, h, w) signal by the frames' own levels, or by published ones. Not clipped below 0, not amplified.
         long: (B, 1, h, w), the same.
         exposure_ratio: (B,), how much longer the long one is, at most `sid.MOST`.
         noise: of `short`, (B, C); NaN where nothing is known.
@@ -59,7 +60,7 @@ class Places(NamedTuple):
 
 @dataclass(frozen=True)
 class Pairs:
-    """What is known of a file's pairs and frames, but for the mosaics; on one device.
+    """What is known of a file's pairs and frames, but for mosaics and pictures; on one device.
 
     Attributes:
         stored: side of a crop as it is stored.
@@ -88,8 +89,16 @@ class Pairs:
     pictures: Tensor
 
     @classmethod
-    def of(cls, file: Any, side: int, device: torch.device | str = "cpu") -> "Pairs":
+    def of(
+        cls, file: Any, side: int, device: torch.device | str = "cpu", *, levels: Levels | None = None
+    ) -> "Pairs":
         """Those of an open file.
+
+        Args:
+            file: an HDF5 file, see packed_file.py.
+            side: of a square that is drawn.
+            device: that they are to lie on.
+            levels: of the signal, in place of the frames' own.
 
         Raises:
             ValueError: the side is not of whole cells, or larger than what is stored.
@@ -104,8 +113,11 @@ class Pairs:
         rows = packed_file.pairs_of(file)
         known = file["frames"][: packed_file.frames_in(rows)]
         black, white = known["black_level"], known["white_level"]
+        if levels is not None:
+            black, white = (np.broadcast_to(level, black.shape) for level in levels)
 
         def tensor(values: Any, dtype: torch.dtype = torch.float32) -> Tensor:
+            # A field's stride is a row's size, and torch takes multiples of the field's own alone.
             return torch.tensor(np.ascontiguousarray(values), dtype=dtype, device=device)
 
         return cls(

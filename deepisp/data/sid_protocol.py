@@ -148,8 +148,12 @@ def ground_truth(path: Path) -> NDArray[np.float32]:
     return (developed(path) / np.float32(WHITE)).astype(np.float32)
 
 
-def developed(path: Path) -> NDArray[np.uint16]:
+def developed(path: Path, *, is_turned: bool = True) -> NDArray[np.uint16]:
     """The same of 0 to `WHITE`, as LibRaw gives it.
+
+    Args:
+        path: of a raw file.
+        is_turned: as the camera was held; otherwise as the mosaic lies.
 
     Raises:
         OSError: the file cannot be opened.
@@ -161,7 +165,10 @@ def developed(path: Path) -> NDArray[np.uint16]:
         pass
     try:
         with rawpy.imread(str(path)) as raw:
-            picture = raw.postprocess(use_camera_wb=True, half_size=False, no_auto_bright=True, output_bps=16)
+            picture = raw.postprocess(
+                use_camera_wb=True, half_size=False, no_auto_bright=True, output_bps=16,
+                user_flip=None if is_turned else 0,
+            )  # fmt: skip
     except rawpy.LibRawError as error:
         raise ValueError(
             f"{path}: LibRaw cannot develop it: {error}; copy it from the archive again"

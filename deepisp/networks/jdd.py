@@ -35,10 +35,10 @@ class JDD(nn.Module):
         halo: photosites on each side that a pixel may depend on.
         unit: photosites; the sides of a mosaic are multiples of it.
         masks: (3, n, n), where each color stands in the cell.
-        known: weights that do not begin at random.
+        guessed: weights that begin as a good guess, and not at random.
     """
 
-    known: tuple[str, ...] = ("base.weight",)
+    guessed: tuple[str, ...] = ("base.weight",)
     masks: Tensor
 
     def __init__(

@@ -9,7 +9,7 @@ import torch
 from deepisp.data import bursts, crops, dark, pictures
 from deepisp.develop import tensors
 from deepisp.train import dark as dark_task
-from deepisp.train import jdd, noise2noise, run, sid, spread
+from deepisp.train import jdd, noise2noise, optimizers, run, sid, spread
 from deepisp.train.perceptual import Perceptual
 from deepisp.train.settings import TrainSettings
 
@@ -33,6 +33,9 @@ def from_disk(
         ValueError: nothing to learn from, or something that does not go together; see data/crops.py, data/bursts.py.
         tensors.NoDevice: torch does not find it.
     """
+    optimizers.check(settings)
+    if settings.truth != "light":
+        raise ValueError("truth is of real pairs, see deepisp train sid; leave it out")
     if bool(burst_folders) != bool(settings.noisy):
         raise ValueError("bursts and noisy go together: give both or none")
     workers = _workers(device)
@@ -65,6 +68,7 @@ def from_packed(
         tensors.NoDevice: torch does not find it.
         OSError: the file cannot be read.
     """
+    optimizers.check(settings)
     fitted = sid.fitted(settings, path)
     packed = sid.opened(fitted, path)
     workers = _workers(device)
@@ -72,7 +76,7 @@ def from_packed(
     learned = sid.Task(fitted, drawn, perceptual=_features(fitted, workers), place=workers.place)
     where = "in memory" if is_resident else "read as they are drawn"
     about = f"{len(packed.pairs.frames)} pairs, {len(packed)} crops of {fitted.cfa}, {where}"
-    about += ", truths are LibRaw's pictures" if packed.has_pictures else ""
+    about += ", truths are LibRaw's pictures" if packed.is_published else ""
     return workers.begun(fitted, learned, about)
 
 

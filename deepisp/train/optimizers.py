@@ -1,8 +1,8 @@
 """How weights take a step: AdamW, or Muon for the filters of convolutions.
 
-AdamW scales each weight by itself. Muon takes the filters of a layer as one matrix, outputs x what they see, and steps
-in all of its directions alike: rare patterns are learned as fast as frequent ones. Its step is scaled to the size of
-AdamW's, so one rate serves both.
+AdamW scales each weight by itself. Muon takes the filters of a layer as one matrix, a row for each (of layers that make
+a picture larger, for each input), and steps in all of its directions alike: rare patterns are learned as fast as
+frequent ones. Its step is scaled to the size of AdamW's, so one rate serves both.
 
 Sources: I. Loshchilov and F. Hutter, "Decoupled weight decay regularization", ICLR 2019; K. Jordan et al., "Muon: an
 optimizer for hidden layers in neural networks", 2024; J. Liu et al., "Muon is scalable for LLM training", 2025 (the
@@ -44,6 +44,16 @@ class Optimizer(Protocol):
         ...
 
 
+def check(settings: TrainSettings) -> None:
+    """Nothing, if the settings ask for an optimizer that is here.
+
+    Raises:
+        ValueError: Muon is asked for, and this torch is older than 2.9.
+    """
+    if settings.optimizer == "muon" and not hasattr(torch.optim, "Muon"):
+        raise ValueError(f"muon needs torch 2.9 or later, this is {torch.__version__}; take adamw")
+
+
 def of(net: nn.Module, settings: TrainSettings) -> Optimizer:
     """The optimizer that the settings ask for.
 
@@ -52,8 +62,9 @@ def of(net: nn.Module, settings: TrainSettings) -> Optimizer:
         settings: of the run.
 
     Raises:
-        ValueError: Muon is asked for, and this torch is older than 2.9.
+        ValueError: as `check`.
     """
+    check(settings)
     if settings.optimizer == "muon":
         return _Muon(net, settings)
     return _adamw(list(net.parameters()), settings)
@@ -66,16 +77,15 @@ def _adamw(weights: list[nn.Parameter], settings: TrainSettings) -> torch.optim.
 class _Muon:
     """Muon for filters that are learned from nothing, AdamW for the rest.
 
-    A linear filter that begins as a good one (`known`) is left worse by steps in all directions: 0.1 dB. torch's Muon
+    A linear filter that begins as a good one (`guessed`) is left worse by steps in all directions: 0.1 dB. torch's Muon
     wants matrices: each is a second view of a layer's filters, which changes with them.
     """
 
     def __init__(self, net: nn.Module, settings: TrainSettings) -> None:
-        if not hasattr(torch.optim, "Muon"):
-            raise ValueError(f"muon needs torch 2.9 or later, this is {torch.__version__}; take adamw")
-        known: tuple[str, ...] = getattr(net, "known", ())
+        guessed: tuple[str, ...] = getattr(net, "guessed", ())
         named = dict(net.named_parameters())
-        self._filters = [one for name, one in named.items() if one.ndim == 4 and name not in known]
+        assert named.keys() >= set(guessed), "no such weights"
+        self._filters = [one for name, one in named.items() if one.ndim == 4 and name not in guessed]
         self._matrices = [nn.Parameter(_matrix(one.detach())) for one in self._filters]
         pairs = zip(self._filters, self._matrices, strict=True)
         assert all(one.data_ptr() == other.data_ptr() for one, other in pairs), "not in channels_last"
@@ -87,7 +97,7 @@ class _Muon:
                 adjust_lr_fn="match_rms_adamw",
             )
         ]
-        if rest := [one for name, one in named.items() if one.ndim != 4 or name in known]:
+        if rest := [one for name, one in named.items() if one.ndim != 4 or name in guessed]:
             self._parts.append(_adamw(rest, settings))
 
     @property
@@ -115,5 +125,5 @@ class _Muon:
 
 
 def _matrix(filters: Tensor) -> Tensor:
-    """(outputs, rows x columns x inputs): in channels_last a view."""
+    """(filters, rows x columns x what they see): in channels_last a view."""
     return filters.permute(0, 2, 3, 1).reshape(len(filters), -1)

@@ -41,6 +41,10 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
         None,
         description="dark-simulated, or a protocol like it (.toml): all mosaics are of its cameras in low light",
     )
+    truth: Literal["light", "pictures"] = Field(
+        "light",
+        description="of real pairs: linear light, or LibRaw's pictures as chen's authors, see datasets pack",
+    )
     loss: LossName = Field("l1", description="what is made small, see losses.py")
     perceptual: float = Field(
         0.0, ge=0, le=100, description="weight of a loss by a network for recognition, see features"
@@ -56,7 +60,7 @@ class TrainSettings(Checked, frozen=True, extra="forbid"):
     )
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw",
-        description="how weights take a step; muon, of torch 2.9 or later, needs fewer, see optimizers.py",
+        description="how weights take a step; muon needs torch 2.9 or later, see optimizers.py",
     )
     rate: float = Field(1e-3, gt=0, le=1, description="largest learning rate; it falls as a cosine")
     warmup: int = Field(200, ge=0, description="steps in which the rate rises")

@@ -1,10 +1,10 @@
-"""The task of real pairs in the dark: a short exposure is shown, and the long one of the same place is the truth.
+"""The task of real pairs in the dark: of a short exposure what the long one of the same place is.
 
     packed file ─► squares, turned ─┬─► short x exposure ratio ─► white balance ─► mosaic, sigma
                                     └─► long ─► white balance ─► demosaiced ─► ends at white ─► truth
 
-Linear light in the camera's balanced colors; chen too is trained so, to be compared, on a file without pictures. On one
-that has them (`datasets pack --pictures`) it goes its authors' way, as `evaluate sid` takes its weights to have done:
+Linear light in the camera's balanced colors; chen too can be trained so, to be compared. With `truth = "pictures"` it
+goes its authors' way, as `evaluate sid` takes its weights to have done:
 
     packed file ─► squares, turned ─┬─► short x exposure ratio, 0 to 1 ─► mosaic
                                     └─► LibRaw's picture of the long ─► truth
@@ -37,7 +37,7 @@ from deepisp.train.settings import TrainSettings
 
 @dataclass
 class Task(jdd.Task):
-    """As that of jdd.py, in linear light alone.
+    """As that of jdd.py, in linear light alone, or in pictures alone.
 
     Attributes:
         crops: of a packed file with the settings' CFA, with `margin` around the settings' crop.
@@ -65,7 +65,7 @@ class Task(jdd.Task):
         drawn = self.crops.draw(count, _of_device(generator, self.crops.pairs.frames.device))
         ways = torch.tensor(turned_ways(self.crops.cfa), device=self.place)
         chosen = torch.randint(len(ways), (count,), generator=generator, device=self.place)
-        take = made if drawn.picture is None else shown
+        take = made if drawn.picture is None else published
         return take(_moved(drawn, self.place), self.crops.cfa, ways[chosen])
 
     def mine(self, net: nn.Module) -> None:
@@ -98,21 +98,21 @@ def made(drawn: Drawn, cfa: str, ways: Tensor) -> jdd.Batch:
     return jdd.Batch(short, jdd.sigma(short, lines, cfa), truth, len(short), lines)
 
 
-def shown(drawn: Drawn, cfa: str, ways: Tensor) -> jdd.Batch:
-    """Samples as the authors of SID take them: by the file's levels, not balanced; the truth is display-coded.
+def published(drawn: Drawn, cfa: str, ways: Tensor) -> jdd.Batch:
+    """Samples as the authors of SID take them: not balanced, not told the noise; the truth is display-coded.
 
     They turn the planes of a mosaic; here the mosaic itself is turned, so that it lies as the picture does.
 
     Args:
-        drawn: (B, 1, h, w), with pictures.
+        drawn: (B, 1, h, w), with pictures and by published levels.
         cfa: the cell at their top left.
         ways: (B, 5) int64, how each is turned, of `turned_ways`.
     """
     assert drawn.picture is not None
     both = _turned(torch.cat((drawn.short, drawn.picture), 1), ways, margin(cfa))
     bright = (both[:, :1] * drawn.exposure_ratio[:, None, None, None]).clamp(0, 1)
-    lines = Lines(*drawn.noise.amplified(drawn.exposure_ratio))
-    return jdd.Batch(bright, torch.zeros_like(bright[..., :1, :1]), both[:, 1:], 0, lines)
+    lines = Lines(*drawn.noise.amplified(drawn.exposure_ratio))  # NaN where unknown: nobody reads them
+    return jdd.Batch(bright, torch.zeros_like(bright), both[:, 1:], 0, lines)
 
 
 @lru_cache(maxsize=16)
@@ -186,17 +186,16 @@ def opened(settings: TrainSettings, path: Path) -> Packed:
     """A packed file to learn from, with settings that fit it.
 
     Raises:
-        ValueError: noise or white balance of a short exposure is not known, where they are asked for.
+        ValueError: noise, white balance or pictures are asked for and not known.
         OSError: it cannot be opened.
     """
-    with packed_file.opened(path) as file:
-        has_pictures = settings.network == "chen" and "pictures" in file
-    packed = Packed(path, settings.crop + 2 * margin(settings.cfa), has_pictures=has_pictures)
-    if has_pictures:
+    is_published = settings.truth == "pictures"
+    packed = Packed(path, settings.crop + 2 * margin(settings.cfa), is_published=is_published)
+    if is_published:
         return packed
     known, short = packed.pairs, packed.pairs.frames[:, 0]
     for values, what, remedy in (
-        (known.noise, "noise", "add their camera to sensors/ (deepisp calibrate photon-transfer)"),
+        (known.noise, "noise", "measure it (deepisp calibrate photon-transfer), give it as --noise"),
         (known.as_shot_neutral, "white balance", "take the camera's own files"),
     ):
         unknown = int(values[short].flatten(1).isnan().any(1).sum())

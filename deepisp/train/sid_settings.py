@@ -30,3 +30,7 @@ def check(settings: TrainSettings) -> None:
     asked = [name for name in UNUSED if getattr(settings, name) != TrainSettings.model_fields[name].default]
     if asked:
         raise ValueError(f"{', '.join(asked)}: of clean pictures, and pairs are taken as they are; leave out")
+    if settings.truth == "pictures" and settings.network != "chen":
+        raise ValueError(
+            f"LibRaw's pictures are what chen learns, and {settings.network} learns light; leave truth out"
+        )

@@ -53,7 +53,7 @@ def test_pictures_are_packed_on_request(
     assert packed_file.tally(tmp_path / "a.h5").megabytes == (4 + 3 * 2) * 12 * 16 * 16 * 2 / 1e6
     other = deepisp(*pack_words(tmp_path, "--crop", "16"))
     assert other.exit_code == 2
-    assert "was packed from pictures 1, not 0" in other.stderr
+    assert "was packed from parts mosaics and pictures, not mosaics;" in other.stderr
 
 
 def test_pack_names_a_damaged_file_and_goes_on(deepisp: Call, tmp_path: Path) -> None:

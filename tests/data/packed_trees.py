@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -56,8 +57,7 @@ def task(
     name: str = "sid-sony",
     split: str = "train",
     side: int | None = None,
-    *,
-    has_pictures: bool = False,
+    **more: Any,
 ) -> Task:
     """To pack a split of such a tree."""
-    return Task.of(name, root, split, side or SIDE[name], has_pictures=has_pictures)
+    return Task.of(name, root, split, side or SIDE[name], **more)

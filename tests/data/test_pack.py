@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def steps(root: Path, path: Path, **which: Any) -> list[pack.Step]:
     return list(pack.pack(task(root, **which), path))
 
 
-def noise_of(path: Path) -> np.ndarray:
+def noise_of(path: Path, *, is_turned: bool) -> np.ndarray:
     """A picture that belongs to a file."""
     return np.random.default_rng(len(path.read_bytes())).integers(0, 65536, (*SIZE, 3), np.uint16)
 
@@ -107,7 +108,7 @@ def test_pictures_are_the_long_exposures_by_libraw(
         assert sorted(set(frames["picture"][rows["long"]])) == [0, 1]
         assert (frames["picture"][rows["short"]] == -1).all()
         for number in sorted(set(rows["long"])):
-            picture = sid_protocol.developed(tmp_path / frames["name"][number].decode())
+            picture = sid_protocol.developed(tmp_path / frames["name"][number].decode(), is_turned=False)
             for tile, (top, left) in enumerate(corners):
                 crop = file["pictures"][frames["picture"][number] * len(corners) + tile]
                 assert np.array_equal(crop, picture[top : top + side, left : left + side])
@@ -133,6 +134,23 @@ def test_pictures_bear_to_be_broken_off(tmp_path: Path, after: int, monkeypatch:
             steps(tmp_path, tmp_path / "a.h5", has_pictures=True)
     steps(tmp_path, tmp_path / "a.h5", has_pictures=True)
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+@pytest.mark.parametrize("orientation", [3, 6])
+def test_a_picture_lies_as_its_mosaic_however_the_camera_was_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int
+) -> None:
+    monkeypatch.setattr(packed_trees, "BORDER", EVEN)
+    for name, raw in plant(tmp_path).items():
+        assert raw.mosaic is not None
+        light = np.full_like(raw.mosaic, 1000)
+        light[4:14, 6:16] = 9000  # a corner
+        turned = replace(raw, mosaic=light, orientation=orientation)
+        (tmp_path / name).write_bytes(dark_trees.content(turned, tmp_path))
+    assert all(one.file is None for one in steps(tmp_path, tmp_path / "a.h5", has_pictures=True))
+    with packed_file.opened(tmp_path / "a.h5") as file:
+        corner, *others = file["pictures"][: len(file["tops"])].mean((1, 2, 3))
+    assert corner > 2 * max(others)
 
 
 def test_a_picture_of_another_place_leaves_its_pairs_out(tmp_path: Path) -> None:
@@ -209,7 +227,7 @@ def test_what_is_whole_is_not_packed_again(sony: Path) -> None:
     [
         ({"split": "train-first"}, "split train, not train-first"),
         ({"side": 20}, "crop 16, not 20"),
-        ({"has_pictures": True}, "pictures 0, not 1"),
+        ({"has_pictures": True}, "parts mosaics, not mosaics and pictures"),
         ({"name": "sid-fuji", "side": 18}, "data set sid-sony, not sid-fuji; "),
     ],
 )
@@ -302,6 +320,46 @@ def test_frames_smaller_than_a_crop_give_no_file(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"Sony"}
 
 
+def profiled(folder: Path, shot: float = 2e-3, maker: str = "Sony") -> Path:
+    path = folder / f"{shot}.toml"
+    path.write_text(
+        f'maker = "{maker}"\nmodels = ["mine"]\n[[conversion_gains]]\nsource = "made for a test"\n'
+        f"entries = [{{ shot = {shot}, read = 1e-6 }}]\n"
+    )
+    return path
+
+
+def test_a_profile_of_ones_own_is_trusted_more_than_the_files(tmp_path: Path) -> None:
+    plant(tmp_path)
+    noise = profiled(tmp_path)
+    assert all(one.file is None for one in steps(tmp_path, tmp_path / "a.h5", noise=noise))
+    with packed_file.opened(tmp_path / "a.h5") as file:
+        assert file["frames"]["noise"][:] == pytest.approx(np.broadcast_to([2e-3, 1e-6], (6, 3, 2)))
+    assert steps(tmp_path, tmp_path / "a.h5", noise=noise) == []
+    for other in (profiled(tmp_path, 3e-3), None):
+        with pytest.raises(ValueError, match=r"a\.h5 was packed from noise of a profile \w{8}, not "):
+            steps(tmp_path, tmp_path / "a.h5", noise=other)
+
+
+def test_a_profile_of_another_camera_packs_nothing(tmp_path: Path) -> None:
+    plant(tmp_path)
+    for path in (tmp_path / "Sony").rglob("*.ARW"):
+        raw = replace(packed_trees.frame("sid-sony", 1), maker="SONY", model="ILCE-7SM2")
+        path.write_bytes(dark_trees.content(raw, tmp_path))
+    found = steps(tmp_path, tmp_path / "a.h5", noise=profiled(tmp_path, maker="Canon"))
+    told = {str(one.error) for one in found if one.error}
+    assert told == {"the profile is of Canon mine, the file of SONY ILCE-7SM2; give its own"}
+    assert not (tmp_path / "a.h5").exists()
+
+
+def test_what_is_no_profile_is_refused_before_anything_is_packed(tmp_path: Path) -> None:
+    plant(tmp_path)
+    (tmp_path / "a.toml").write_text("no profile")
+    with pytest.raises(ValueError, match=r"a\.toml: not a TOML file"):
+        steps(tmp_path, tmp_path / "a.h5", noise=tmp_path / "a.toml")
+    assert not (tmp_path / "a.h5.part").exists()
+
+
 def test_a_noise_that_nobody_knows_is_no_number(tmp_path: Path) -> None:
     path = tmp_path / "a.dng"
     path.write_bytes(dark_trees.content(dark_trees.frame(), tmp_path))
@@ -342,9 +400,9 @@ def test_memory_does_not_grow_with_the_data(tmp_path: Path) -> None:
 def test_each_file_is_decoded_once(sony: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read, names = pack_frames.read, list[str]()
 
-    def count(path: Path, cfa: str) -> pack_frames.Frame:
+    def count(path: Path, *more: Any) -> pack_frames.Frame:
         names.append(path.name)
-        return read(path, cfa)
+        return read(path, *more)
 
     monkeypatch.setattr(pack_frames, "read", count)
     steps(sony, tmp_path / "a.h5")

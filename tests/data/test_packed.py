@@ -115,7 +115,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_picture_is_of_the_same_place(shown: Path) -> None:
-    packed = Packed(shown, 8, has_pictures=True)
+    packed = Packed(shown, 8, is_published=True)
     batch = drawn(packed)
     assert batch.picture is not None
     assert batch.picture.shape == (40, 3, 8, 8)
@@ -134,9 +134,25 @@ def test_a_picture_is_of_the_same_place(shown: Path) -> None:
         assert same(drawn(other), batch)
 
 
+def test_published_levels_are_those_of_the_data_set(shown: Path) -> None:
+    """512 and 16383, whatever the files say; `evaluate sid` shows the authors' network the same."""
+    own, published = drawn(Packed(shown, 8)), drawn(Packed(shown, 8, is_published=True))
+    black = np.tile(BLACK["sid-sony"] + np.arange(4).reshape(2, 2), (4, 4))
+    dn = own.short.numpy() * (16383 - black) + black
+    assert published.short.numpy() == pytest.approx((dn - 512) / (16383 - 512), abs=1e-5)
+
+
+def test_pictures_need_room_too(shown: Path) -> None:
+    packed = Packed(shown, 8, is_published=True)
+    most = (6 + 3 * 2) * packed.pairs.tiles * 16 * 16 * 2 / 0.8
+    with pytest.raises(ValueError, match="they may have 80%"):
+        packed.resident("cpu", free_bytes=int(most) - 1)
+    packed.resident("cpu", free_bytes=int(most) + 1)
+
+
 def test_a_file_without_pictures_has_none_to_give(trees: Trees) -> None:
     with pytest.raises(ValueError, match="no pictures are packed in it; pack anew with --pictures"):
-        Packed(trees["sid-sony"][0], 8, has_pictures=True)
+        Packed(trees["sid-sony"][0], 8, is_published=True)
 
 
 def test_large_numbers_stay_large(trees: Trees) -> None:

@@ -49,8 +49,21 @@ def test_what_was_asked_for_is_not_said(cfa: str, changes: dict[str, object], ne
     assert unheeded.lines(cfa, Settings(**changes), network) == ()
 
 
-@pytest.mark.parametrize(("is_dark", "count"), [(True, 1), (False, 0)])
-def test_a_dark_frame_of_half_size_is_said_to_be_noisy(is_dark: bool, count: int) -> None:
-    lines = unheeded.lines("RGGB", Settings(half=True), "", is_dark=is_dark)
+@pytest.mark.parametrize(
+    ("cfa", "is_dark", "changes", "count"),
+    [
+        ("RGGB", True, {}, 1),
+        (XTRANS, True, {}, 1),
+        ("RGGB", False, {}, 0),
+        ("RGGB", True, {"strength": 0}, 0),
+        ("RGGB", True, {"model": "none"}, 0),
+        ("W", True, {}, 0),
+        ("", True, {}, 0),
+    ],
+)
+def test_a_dark_frame_of_half_size_is_said_to_be_noisy(
+    cfa: str, is_dark: bool, changes: dict[str, object], count: int
+) -> None:
+    lines = unheeded.lines(cfa, Settings(half=True, **changes), "", is_dark=is_dark)
     assert len(lines) == count
-    assert all("not denoised" in line for line in lines)
+    assert all("this dark frame is not denoised" in line for line in lines)

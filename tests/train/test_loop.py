@@ -47,7 +47,13 @@ def weights(one: Run) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize(
-    ("stop_at", "optimizer"), [(1, "adamw"), (4, "adamw"), (5, "adamw"), (1, "muon"), (4, "muon")]
+    ("stop_at", "optimizer"),
+    [
+        (1, "adamw"),
+        (4, "adamw"),
+        (5, "adamw"),
+        *((at, "muon") for at in (1, 4) if hasattr(torch.optim, "Muon")),
+    ],
 )
 def test_a_run_goes_on_to_the_bit(tmp_path: Path, stop_at: int, optimizer: str) -> None:
     settings = SMALL.model_copy(update={"optimizer": optimizer})

@@ -137,7 +137,7 @@ def test_the_authors_way_shows_the_raw_light_and_learns_the_picture(cfa: str) ->
     light = scene(cfa) * 3 - 0.1
     picture = light.expand(-1, 3, -1, -1) * 2
     for way in sid.turned_ways(cfa):
-        batch = sid.shown(drawn(light, 50.0)._replace(picture=picture), cfa, torch.tensor([way]))
+        batch = sid.published(drawn(light, 50.0)._replace(picture=picture), cfa, torch.tensor([way]))
         assert batch.linear == 0
         assert batch.truth.shape == (1, 3, 24, 24)
         assert float(batch.mosaic.min()) == 0
@@ -145,22 +145,25 @@ def test_the_authors_way_shows_the_raw_light_and_learns_the_picture(cfa: str) ->
         assert batch.mosaic.numpy() == pytest.approx((batch.truth[:, :1] / 2).clamp(0, 1).numpy(), abs=1e-5)
 
 
-def test_chen_learns_pictures_where_there_are_some(
-    tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_chen_learns_pictures_on_request(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packed_trees, "BORDER", (2, 4))  # LibRaw leaves an even one where it is
     shown = sid_files.packed(tmp_path, has_pictures=True)
-    asked = TrainSettings(network="chen", crop=16, batch=2, precision="fp32", rate=1e-3)
+    asked = TrainSettings(network="chen", truth="pictures", crop=16, batch=2, precision="fp32", rate=1e-3)
     run, about = begin.from_packed(asked, shown, device="cpu")
     assert "truths are LibRaw's pictures" in about
     batch = run.task.batch(4, torch.Generator().manual_seed(1))
     assert batch.linear == 0
     assert 0 <= float(batch.mosaic.min()) < float(batch.mosaic.max()) <= 1
     assert run.advance().isfinite()
-    for settings, file in ((asked, path), (SMALL, shown)):
-        run, about = begin.from_packed(settings, file, device="cpu")
-        assert "pictures" not in about
-        assert run.task.batch(4, torch.Generator().manual_seed(1)).linear == 4
+    run, about = begin.from_packed(asked.model_copy(update={"truth": "light"}), shown, device="cpu")
+    assert "pictures" not in about
+    assert run.task.batch(4, torch.Generator().manual_seed(1)).linear == 4
+    with pytest.raises(ValueError, match="no pictures are packed in it; pack anew with --pictures"):
+        begin.from_packed(asked, path, device="cpu")
+    with pytest.raises(ValueError, match="pictures are what chen learns, and dark learns light"):
+        begin.from_packed(SMALL.model_copy(update={"truth": "pictures"}), shown, device="cpu")
+    with pytest.raises(ValueError, match="truth is of real pairs"):
+        begin.from_disk(asked, [tmp_path])
 
 
 @pytest.mark.parametrize("cfa", BOTH)

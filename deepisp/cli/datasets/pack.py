@@ -22,9 +22,19 @@ from deepisp.cli import outcome, say
               help="side of a crop, photosites of whole cells  [default: 512; 510 of X-Trans]")  # fmt: skip
 @click.option("--pictures", is_flag=True,
               help="LibRaw's pictures of the long exposures, too: what the authors' network learns")  # fmt: skip
+@click.option("--noise", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="a profile of the camera's noise, made by deepisp calibrate")  # fmt: skip
 @click.option("--debug", is_flag=True, help="show where a failure came from")
 def pack(
-    *, name: str, root: Path, split: str, output: Path, crop: int | None, pictures: bool, debug: bool
+    *,
+    name: str,
+    root: Path,
+    split: str,
+    output: Path,
+    crop: int | None,
+    pictures: bool,
+    noise: Path | None,
+    debug: bool,
 ) -> int:
     """Short and long exposures of a split of data set NAME, decoded and cut into crops, in one HDF5 file.
 
@@ -38,7 +48,7 @@ def pack(
     from deepisp.data import pack as packing
     from deepisp.data import packed_file
 
-    task = packing.Task.of(name, root, split, crop, has_pictures=pictures)
+    task = packing.Task.of(name, root, split, crop, has_pictures=pictures, noise=noise)
     if task.wanted is not None and len(task.pairs) != task.wanted:
         say.warning(
             root, f"{split} has {task.wanted} pairs, {len(task.pairs)} are here (see deepisp datasets check)"

@@ -32,8 +32,8 @@ def sid(
 ) -> int:
     """A network that takes a mosaic from the dark, as bright as it should have been, to clean color.
 
-    The CFA is that of the file; X-Trans takes --network jdd or chen. chen learns its authors' pictures where the file
-    has them (datasets pack --pictures), for deepisp evaluate sid; of other files it learns linear light, as all do.
+    The CFA is that of the file; X-Trans takes --network jdd or chen. chen learns linear light as all do, to be
+    compared; for deepisp evaluate sid, which knows it as its authors do, pack --pictures and give --truth pictures.
 
     \b
     deepisp datasets pack sid-sony --root DIR --split train -o sony.h5
