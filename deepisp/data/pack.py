@@ -124,7 +124,7 @@ def pack(task: Task, path: Path) -> Iterator[Step]:
     """Pack what is not packed yet, a pair at a time; the file is there when the last step was taken.
 
     Until then the work lies beside it, `part_of(path)`, and is gone on with if it is there. A frame that cannot be
-    read leaves its pairs out; if none can, there is no file. At no time are more than two frames and a picture in memory.
+    read leaves its pairs out; if none can, there is no file. No more than two frames and a picture are in memory.
 
     Raises:
         ValueError: a file that is there was made with other settings, or cannot be gone on with.
