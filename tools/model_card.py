@@ -57,11 +57,17 @@ class Said(NamedTuple):
 
 
 def _plain(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> Said:
+    is_clean = asked.clean == 1 and not asked.physical
     return Said(
-        "Joint demosaicing and denoising",
-        f"Simulated noise: white Gaussian of 0 to {asked.sigma:g}/255 on display-coded crops, shot and\n"
+        "Demosaicing" if is_clean else "Joint demosaicing and denoising",
+        "No noise."
+        if is_clean
+        else f"Simulated noise: white Gaussian of 0 to {asked.sigma:g}/255 on display-coded crops, shot and\n"
         "  read noise of UPI's range at 1 to 4 times less light on linear ones (deepisp/train/jdd.py).",
-        "a sharp picture without noise is demosaiced best if no noise is told. Noise that is not white (rows, lossy\n"
+        "for arrays without noise alone (`deepisp.demosaic`, `deepisp evaluate jdd`); it leaves noise where it is, and\n"
+        "  raw files always have some."
+        if is_clean
+        else "a sharp picture without noise is demosaiced best if no noise is told. Noise that is not white (rows, lossy\n"
         "  compression, a file that was denoised before) is not what it was trained on.",
         f"CPSNR in dB / SSIM, by the protocol of deepisp/train/evaluate.py ({asked.cfa}, border 10), measured on these "
         f"weights:\n\n{_by_sigma(name, asked.cfa, bench)}",
