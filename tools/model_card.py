@@ -57,20 +57,25 @@ class Said(NamedTuple):
 
 
 def _plain(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> Said:
-    is_clean = asked.clean == 1 and not asked.physical
-    return Said(
-        "Demosaicing" if is_clean else "Joint demosaicing and denoising",
-        "No noise."
-        if is_clean
-        else f"Simulated noise: white Gaussian of 0 to {asked.sigma:g}/255 on display-coded crops, shot and\n"
-        "  read noise of UPI's range at 1 to 4 times less light on linear ones (deepisp/train/jdd.py).",
-        "for arrays without noise alone (`deepisp.demosaic`, `deepisp evaluate jdd`); it leaves noise where it is, and\n"
-        "  raw files always have some."
-        if is_clean
-        else "a sharp picture without noise is demosaiced best if no noise is told. Noise that is not white (rows, lossy\n"
-        "  compression, a file that was denoised before) is not what it was trained on.",
+    figures = (
         f"CPSNR in dB / SSIM, by the protocol of deepisp/train/evaluate.py ({asked.cfa}, border 10), measured on these "
-        f"weights:\n\n{_by_sigma(name, asked.cfa, bench)}",
+        f"weights:\n\n{_by_sigma(name, asked.cfa, bench)}"
+    )
+    if asked.clean == 1 and not asked.physical:
+        return Said(
+            "Demosaicing",
+            "No noise.",
+            "for arrays without noise alone (`deepisp.demosaic`, `deepisp evaluate jdd`); it leaves noise as it is,\n"
+            "  and raw files always have some.",
+            figures,
+        )
+    return Said(
+        "Joint demosaicing and denoising",
+        f"Simulated noise: white Gaussian of 0 to {asked.sigma:g}/255 on display-coded crops, shot and\n"
+        "  read noise of UPI's range at 1 to 4 times less light on linear ones (deepisp/train/jdd.py).",
+        "a sharp picture without noise is demosaiced best if no noise is told. Noise that is not white (rows, lossy\n"
+        "  compression, a file that was denoised before) is not what it was trained on.",
+        figures,
     )
 
 
