@@ -1,6 +1,8 @@
 """Weights files: what is not as shipped is refused before it is used."""
 
 import json
+import re
+import tomllib
 
 import numpy as np
 import pytest
@@ -100,3 +102,10 @@ def test_numbers_that_no_network_has_are_refused(tmp_path, change):
     zoo.save(tmp_path / "w", made()._replace(**change))
     with pytest.raises(ValueError, match="no weights of deepisp"):
         zoo.load(tmp_path / "w")
+
+
+@pytest.mark.parametrize("name", zoo.entries())
+def test_a_card_prints_the_recipe(name: str) -> None:
+    """What `tools/train_shipped.py` would do now is what the weights were made by."""
+    [said] = re.findall(r"^  `(\{.*\})`", (zoo.FOLDER / f"{name}.md").read_text(encoding="utf-8"), re.M)
+    assert json.loads(said) == tomllib.loads((zoo.FOLDER / f"{name}.toml").read_text(encoding="utf-8"))
