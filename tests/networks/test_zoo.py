@@ -78,7 +78,7 @@ def test_unknown_names_list_the_known():
 @pytest.mark.parametrize("name", zoo.entries())
 def test_every_shipped_network_is_what_it_says(name):
     weights = zoo.shipped(name)
-    assert weights.noise_most > 0
+    assert (weights.noise_most == 0) == (name == "fast-clean")  # which knows none
     settings = {"width": weights.width, "blocks": weights.blocks}
     net = family.build(weights.network, weights.cfa, **settings)
     assert {key: tuple(one.shape) for key, one in net.state_dict().items()} == {
