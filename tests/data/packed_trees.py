@@ -1,12 +1,15 @@
 """Small trees of See-in-the-Dark to be packed: each frame another, with a border of the sensor that sees no light."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from deepisp.data.pack import Task
+from deepisp.data.pack import Step, Task, _Part
+from deepisp.data.pack_frames import Frame
 from deepisp.raw.image import Area, Exif, RawImage
 from deepisp.sensor import cfa as cfa_cell
 from deepisp.sensor.noise import Noise
@@ -61,3 +64,18 @@ def task(
 ) -> Task:
     """To pack a split of such a tree."""
     return Task.of(name, root, split, side or SIDE[name], **more)
+
+
+def break_off(steps: Iterator[Step], after: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pack, and be interrupted when a frame was written after so many pairs, in the middle of the next one."""
+    write = _Part._write
+
+    def written(self: _Part, frame: Frame) -> None:
+        write(self, frame)
+        if self.done == after:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as changed:
+        changed.setattr(_Part, "_write", written)
+        with pytest.raises(KeyboardInterrupt):
+            list(steps)

@@ -13,24 +13,18 @@ import h5py
 import numpy as np
 import pytest
 
-from deepisp.data import pack, pack_frames, packed_file, sid_protocol
+from deepisp.data import pack, pack_frames, packed_file
 from deepisp.picture.errors import NoSpace
 from tests.conftest import REPOSITORY
 from tests.data import dark_trees, packed_trees
 from tests.data.packed_trees import BORDER, NEUTRAL, NOISE, SIZE, plant, task
 
 BOTH = ("sid-sony", "sid-fuji")
-EVEN = (2, 4)  # a border that LibRaw leaves where it is
 FIRST = "Sony/short/00001_00_0.1s.ARW"
 
 
 def steps(root: Path, path: Path, **which: Any) -> list[pack.Step]:
     return list(pack.pack(task(root, **which), path))
-
-
-def noise_of(path: Path, *, is_turned: bool) -> np.ndarray:
-    """A picture that belongs to a file."""
-    return np.random.default_rng(len(path.read_bytes())).integers(0, 65536, (*SIZE, 3), np.uint16)
 
 
 @pytest.fixture(scope="module")
@@ -91,79 +85,6 @@ def test_it_holds_the_numbers_of_the_raw_files(tmp_path: Path, name: str) -> Non
     )
 
 
-@pytest.mark.parametrize("name", BOTH)
-def test_pictures_are_the_long_exposures_by_libraw(
-    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(packed_trees, "BORDER", EVEN)
-    plant(tmp_path, name)
-    side = packed_trees.SIDE[name]
-    if name == "sid-fuji":  # LibRaw knows no X-Trans in a DNG
-        monkeypatch.setattr(sid_protocol, "developed", noise_of)
-    assert all(one.file is None for one in steps(tmp_path, tmp_path / "a.h5", name=name, has_pictures=True))
-    with h5py.File(tmp_path / "a.h5") as file:
-        corners = list(zip(file["tops"], file["lefts"], strict=True))
-        assert file["pictures"].shape == (2 * len(corners), side, side, 3)
-        rows, frames = file["pairs"][:], file["frames"][:]
-        assert sorted(set(frames["picture"][rows["long"]])) == [0, 1]
-        assert (frames["picture"][rows["short"]] == -1).all()
-        for number in sorted(set(rows["long"])):
-            picture = sid_protocol.developed(tmp_path / frames["name"][number].decode(), is_turned=False)
-            for tile, (top, left) in enumerate(corners):
-                crop = file["pictures"][frames["picture"][number] * len(corners) + tile]
-                assert np.array_equal(crop, picture[top : top + side, left : left + side])
-    planes = 6 + 3 * 2
-    assert packed_file.tally(tmp_path / "a.h5").megabytes == planes * len(corners) * side * side * 2 / 1e6
-
-
-@pytest.mark.parametrize("after", [0, 1, 2, 3])
-def test_pictures_bear_to_be_broken_off(tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed_trees, "BORDER", EVEN)
-    plant(tmp_path)
-    steps(tmp_path, tmp_path / "whole.h5", has_pictures=True)
-    write = pack._Part._write
-
-    def break_off(self: pack._Part, frame: pack_frames.Frame) -> None:
-        write(self, frame)
-        if self.done == after:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as changed:
-        changed.setattr(pack._Part, "_write", break_off)
-        with pytest.raises(KeyboardInterrupt):
-            steps(tmp_path, tmp_path / "a.h5", has_pictures=True)
-    steps(tmp_path, tmp_path / "a.h5", has_pictures=True)
-    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
-
-
-@pytest.mark.parametrize("orientation", [3, 6])
-def test_a_picture_lies_as_its_mosaic_however_the_camera_was_held(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int
-) -> None:
-    monkeypatch.setattr(packed_trees, "BORDER", EVEN)
-    for name, raw in plant(tmp_path).items():
-        assert raw.mosaic is not None
-        light = np.full_like(raw.mosaic, 1000)
-        light[4:14, 6:16] = 9000  # a corner
-        turned = replace(raw, mosaic=light, orientation=orientation)
-        (tmp_path / name).write_bytes(dark_trees.content(turned, tmp_path))
-    assert all(one.file is None for one in steps(tmp_path, tmp_path / "a.h5", has_pictures=True))
-    with packed_file.opened(tmp_path / "a.h5") as file:
-        corner, *others = file["pictures"][: len(file["tops"])].mean((1, 2, 3))
-    assert corner > 2 * max(others)
-
-
-def test_a_picture_of_another_place_leaves_its_pairs_out(tmp_path: Path) -> None:
-    plant(tmp_path)  # with an odd border
-    told = [str(one.error) for one in steps(tmp_path, tmp_path / "a.h5", has_pictures=True) if one.error]
-    assert (
-        told
-        == ["LibRaw's picture is of 44 x 62, the frame of 45 x 63: not of the same place; leave pictures out"]
-        * 2
-    )
-    assert not (tmp_path / "a.h5").exists()
-
-
 def test_the_default_side_is_of_whole_cells(tmp_path: Path) -> None:
     assert pack.Task.of("sid-sony", tmp_path, "train").side == 512
     assert pack.Task.of("sid-fuji", tmp_path, "train").side == 510
@@ -176,17 +97,8 @@ def test_a_run_that_was_broken_off_goes_on(
     sony: Path, tmp_path: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Broken off in the middle of a pair; the frame that was half written is written again."""
-    path, write = tmp_path / "a.h5", pack._Part._write
-
-    def break_off(self: pack._Part, frame: pack_frames.Frame) -> None:
-        write(self, frame)
-        if self.done == after:
-            raise KeyboardInterrupt
-
-    with monkeypatch.context() as changed:
-        changed.setattr(pack._Part, "_write", break_off)
-        with pytest.raises(KeyboardInterrupt):
-            steps(sony, path)
+    path = tmp_path / "a.h5"
+    packed_trees.break_off(pack.pack(task(sony), path), after, monkeypatch)
     assert not path.exists()
     part = pack.part_of(path)
     with packed_file.opened(part) as file:
