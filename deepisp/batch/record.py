@@ -43,6 +43,8 @@ class Record:
         version: of deepisp.
         settings: how it was to be rendered.
         digest: of `settings`, as the picture's metadata hold it.
+        network: that developed it; "" for none, or if this run wrote no picture.
+        lift: gain on the light of a dark frame; 1 for none, or if this run wrote no picture.
         warnings: one line each.
         trace: the failure's traceback; not part of the report.
         is_unready: the failure is the machine's, not the file's: no other file can do better.
@@ -58,6 +60,8 @@ class Record:
     version: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
+    network: str = ""
+    lift: float = 1.0
     warnings: tuple[str, ...] = ()
     trace: str = ""
     is_unready: bool = False

@@ -211,7 +211,7 @@ class Work:
         if len(self._jobs) > 1:  # among many files, those that need no layout are no news
             raw = replace(raw, warnings=tuple(line for line in raw.warnings if line != UNUSED))
         self._drop_if_interrupted()
-        pixels = pipeline.develop(
+        made = pipeline.developed(
             raw, self._settings, device=self._options.device, threads=self._threads, warn=warnings.append
         )
         self._drop_if_interrupted()
@@ -220,11 +220,12 @@ class Work:
             if place.is_kept:
                 return self._kept(place, warnings)
             try:
-                warnings += self._write(place, pixels, raw.exif, source)
+                warnings += self._write(place, made.pixels, raw.exif, source)
             except FileExistsError:
                 continue  # faster by a moment
             warnings += place.warnings
-            return {"status": "done", "output": place.path, "sha256": sha256(place.path)}
+            chosen = {"network": made.network, "lift": made.lift}
+            return {"status": "done", "output": place.path, "sha256": sha256(place.path)} | chosen
 
     def _kept(self, place: Place, warnings: list[str]) -> dict[str, Any]:
         warnings += place.warnings

@@ -11,7 +11,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,32 @@ def develop(
     if settings is None or changes:
         settings = Settings(**{**(settings.model_dump() if settings else {}), **changes})
     raw = source if isinstance(source, RawImage) else read(source, limits=limits, layout=layout)
+    return developed(raw, settings, device=device, threads=threads, warn=warn).pixels
+
+
+class Developed(NamedTuple):
+    """A picture, and what was chosen for it where the settings left that open.
+
+    Attributes:
+        pixels: upright, (H, W, 3) uint8, uint16 or float32.
+        network: of networks/zoo.py, or a file of weights; "" for none.
+        lift: gain on the light of a dark frame, see darkness.py; 1 for none.
+    """
+
+    pixels: NDArray[Any]
+    network: str
+    lift: float
+
+
+def developed(
+    raw: RawImage,
+    settings: Settings,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Developed:
+    """As `develop`, of what was read."""
     threads = threads or os.cpu_count() or 1
     is_cpu = device in ("auto", "cpu")
     solved = plan.solve(raw, settings, threads=threads, device="cpu" if is_cpu else device)
@@ -81,4 +107,5 @@ def develop(
         from deepisp.develop import tensors
 
         pixels = tensors.render(solved, device=device, threads=threads, warn=warn)
-    return np.ascontiguousarray(frame.orient(pixels, raw.orientation))
+    upright = np.ascontiguousarray(frame.orient(pixels, raw.orientation))
+    return Developed(upright, solved.network, solved.lift)

@@ -89,7 +89,7 @@ def chen(state: Mapping[str, object], cfa: str = "RGGB", order: Order | None = N
             found[name] = torch.unflatten(found[name], 0, (3, -1)).transpose(0, 1).flatten(0, 1)
     tensors = {name: one.contiguous().numpy() for name, one in found.items()}
     # It is told no noise, and its sizes are those of the class.
-    return zoo.Weights(cfa, 0, 0, has_bias, 0.0, tensors, "chen")
+    return zoo.Weights(cfa, 0, 0, has_bias, 0.0, tensors, "chen", "pictures")
 
 
 def _named_here(state: Mapping[str, object]) -> dict[str, tuple[str, object]]:

@@ -47,6 +47,7 @@ class Weights(NamedTuple):
         noise_most: the largest deviation of noise that it was trained on, of a balanced signal at mid-gray.
         tensors: float32, by the names in its file.
         network: which one, by the names of networks/family.py; those of sizes.OWN develop, others serve comparison.
+        truth: what it learned to make: linear or coded light, or LibRaw's pictures as chen's authors taught it.
     """
 
     cfa: str
@@ -56,6 +57,7 @@ class Weights(NamedTuple):
     noise_most: float
     tensors: dict[str, NDArray[np.float32]]
     network: str = "jdd"
+    truth: str = "light"
 
     @property
     def size(self) -> Size:

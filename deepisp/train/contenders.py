@@ -55,6 +55,10 @@ def _published(weights: zoo.Weights, cfa: str, threads: int) -> Contender:
         raise ValueError(
             f"this {weights.network} network is of mosaics {weights.cfa}, not {cfa}; give --cfa {weights.cfa}"
         )
+    if weights.truth == "pictures":
+        raise ValueError(
+            f"this {weights.network} network makes LibRaw's pictures, not light; measure it by deepisp evaluate sid"
+        )
     net = family.of(weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs
     torch.set_num_threads(threads)
     n, unit = cfa_cell.side(cfa), int(getattr(net, "unit", 2))

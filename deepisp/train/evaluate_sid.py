@@ -162,7 +162,8 @@ def chen(path: Path, levels: Levels) -> Method:
         levels: of the data set.
 
     Raises:
-        ValueError: weights of another network, or, when the method is called, for another sensor.
+        ValueError: weights of another network, or that learned another truth; when the method is called, for another
+            sensor.
     """
     import torch
 
@@ -174,6 +175,10 @@ def chen(path: Path, levels: Levels) -> Method:
     if not isinstance(net, Chen):
         raise ValueError(
             f"{path}: a {weights.network} network; make weights of See-in-the-Dark's by convert-weights"
+        )
+    if weights.truth != "pictures":
+        raise ValueError(
+            f"{path}: learned linear light, this protocol is of pictures; train it with --truth pictures"
         )
 
     def developed(raw: RawImage, exposure_ratio: float) -> NDArray[np.float32]:

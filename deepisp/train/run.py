@@ -199,7 +199,7 @@ class Run:
         tensors = {name: one.detach().cpu().numpy() for name, one in self.average.state_dict().items()}
         width, blocks = (asked.size.get(name, 0) for name in ("width", "blocks"))
         sizes = width, blocks, bool(asked.size.get("has_bias"))
-        return zoo.Weights(asked.cfa, *sizes, self.task.noise_most(), tensors, asked.network)
+        return zoo.Weights(asked.cfa, *sizes, self.task.noise_most(), tensors, asked.network, asked.truth)
 
     def _follow(self) -> None:
         """The running mean: a plain one, while there is less to average."""

@@ -17,6 +17,7 @@ from PIL import Image
 from deepisp import batch
 from deepisp.batch import Options, Record, Settings
 from deepisp.cli.demo import simulate
+from deepisp.data import simulate as simulated
 from deepisp.develop import pipeline
 from deepisp.picture import origin
 from deepisp.picture.dng import write_dng
@@ -50,15 +51,34 @@ def test_a_record_says_everything(shoot: Callable[..., Path], tmp_path: Path) ->
     assert lines[0] == {"earlier": "run"}
     done, failed = sorted(lines[1:], key=lambda line: str(line["input"]))
     assert set(done) == {
-        "input", "output", "status", "error", "what", "seconds", "sha256", "version", "settings", "digest", "warnings",
+        "input", "output", "status", "error", "what", "seconds", "sha256", "version", "settings", "digest", "network",
+        "lift", "warnings",
     }  # fmt: skip
     assert (done["input"], done["output"]) == (str(source / "a.dng"), str(tmp_path / "out" / "a.jpg"))
     assert (done["status"], done["error"], done["what"]) == ("done", "", "")
     assert done["sha256"] == hashlib.sha256((tmp_path / "out/a.jpg").read_bytes()).hexdigest()
     assert (done["settings"]["ev"], done["digest"]) == (1.0, Settings(ev=1).digest())
     assert done["seconds"] > 0
+    assert (done["network"], done["lift"]) == ("fast", 1.0)
     assert (failed["status"], failed["error"], failed["sha256"]) == ("failed", "DamagedFile", None)
     assert failed["what"] == "the file is empty (copy it from the camera again)"
+
+
+def test_a_record_says_what_was_chosen_for_a_file_that_left_it_open(tmp_path: Path) -> None:
+    picture = np.full((256, 256, 3), 200, np.uint8)
+    dark = simulated.raw(picture, camera="canon-70d", iso=1600, exposure_ratio=250, seed=1).raw
+    write_dng(dark, tmp_path / "a.dng")
+
+    def chosen(**settings: Any) -> tuple[str, float]:
+        options = Options(on_exists="overwrite")
+        (record,) = batch.run(tmp_path / "a.dng", tmp_path / "a.png", Settings(**settings), options).records
+        return record.network, record.lift
+
+    network, lift = chosen()
+    assert network == "dark"
+    assert lift > 50
+    assert chosen(dark="100", model="fast") == ("fast", 100)
+    assert chosen(dark="off", model="none") == ("", 1)
 
 
 @pytest.mark.parametrize("strip_gps", [False, True])
@@ -164,7 +184,7 @@ def test_a_dry_run_reads_and_writes_nothing(
     shoot: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = shoot("a.dng", "b.dng")
-    monkeypatch.setattr(pipeline, "develop", None)
+    monkeypatch.setattr(pipeline, "developed", None)
     monkeypatch.setattr("deepisp.raw.read.read", None)
     summary = batch.run([source], tmp_path / "out", options=Options(dry_run=True))
     assert [(record.output.name, record.status) for record in summary.records] == [
@@ -232,9 +252,9 @@ def test_jobs_bound_what_is_in_work(
         time.sleep(0.02)  # time for a fourth, if there were one
         with lock:
             now -= 1
-        return np.zeros((4, 4, 3), np.uint8)
+        return pipeline.Developed(np.zeros((4, 4, 3), np.uint8), "", 1.0)
 
-    monkeypatch.setattr(pipeline, "develop", count)
+    monkeypatch.setattr(pipeline, "developed", count)
     batch.run([shoot(*(f"{i}.dng" for i in range(9)))], tmp_path / "out", options=Options(jobs=3))
     cores = len(os.sched_getaffinity(0))
     assert most == 3

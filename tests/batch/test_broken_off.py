@@ -25,14 +25,14 @@ from tests.batch.conftest import names, statuses
 def test_one_bad_file_does_not_stop_the_rest(
     error: Exception, shoot: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    develop = pipeline.develop
+    develop = pipeline.developed
 
     def fail(raw: Any, *args: Any, **options: Any) -> Any:
         if raw.path.name == "b.dng":
             raise error
         return develop(raw, *args, **options)
 
-    monkeypatch.setattr(pipeline, "develop", fail)
+    monkeypatch.setattr(pipeline, "developed", fail)
     summary = batch.run([shoot("a.dng", "b.dng", "c.dng")], tmp_path / "out")
     assert statuses(summary) == {"a.dng": "done", "b.dng": "failed", "c.dng": "done"}
     (failed,) = (record for record in summary.records if record.status == "failed")
@@ -127,7 +127,7 @@ def test_what_is_in_work_at_an_interruption_is_dropped(
     monkeypatch: pytest.MonkeyPatch,
     interrupted: threading.Event,
 ) -> None:
-    develop, begun = pipeline.develop, threading.Event()
+    develop, begun = pipeline.developed, threading.Event()
 
     def slow(raw: Any, *args: Any, **options: Any) -> Any:
         if raw.path.name == "b.dng":
@@ -139,7 +139,7 @@ def test_what_is_in_work_at_an_interruption_is_dropped(
         assert begun.wait(20)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "develop", slow)
+    monkeypatch.setattr(pipeline, "developed", slow)
     with pytest.raises(KeyboardInterrupt):
         batch.run([shoot("a.dng", "b.dng")], tmp_path / "out", options=Options(jobs=2), watch=interrupt)
     assert names(tmp_path / "out") == ["a.jpg"]

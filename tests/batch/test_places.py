@@ -89,7 +89,7 @@ def test_a_folder_in_the_pictures_place_is_not_overwritten(shoot: Shoot, tmp_pat
 def test_the_picture_of_a_faster_run_is_kept(
     shoot: Shoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    develop, out = pipeline.develop, tmp_path / "out"
+    develop, out = pipeline.developed, tmp_path / "out"
     batch.run([shoot("a.dng")], tmp_path / "other run", Settings(ev=1))
     before = (tmp_path / "other run" / "a.jpg").read_bytes()
 
@@ -97,7 +97,7 @@ def test_the_picture_of_a_faster_run_is_kept(
         (tmp_path / "other run").rename(out)
         return develop(*args, **options)
 
-    monkeypatch.setattr(pipeline, "develop", slow)
+    monkeypatch.setattr(pipeline, "developed", slow)
     (record,) = batch.run([tmp_path / "in"], out).records
     assert record.status == "skipped"
     assert (out / "a.jpg").read_bytes() == before
@@ -106,7 +106,7 @@ def test_the_picture_of_a_faster_run_is_kept(
 def test_a_number_that_a_faster_run_took_is_passed_over(
     shoot: Shoot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    develop, out = pipeline.develop, tmp_path / "out"
+    develop, out = pipeline.developed, tmp_path / "out"
     out.mkdir()
     (out / "a.jpg").write_bytes(b"old")
 
@@ -114,7 +114,7 @@ def test_a_number_that_a_faster_run_took_is_passed_over(
         (out / "a_1.jpg").write_bytes(b"the other run's")
         return develop(*args, **options)
 
-    monkeypatch.setattr(pipeline, "develop", slow)
+    monkeypatch.setattr(pipeline, "developed", slow)
     (record,) = batch.run([shoot("a.dng")], out, options=Options(on_exists="rename")).records
     assert (record.status, record.output) == ("done", out / "a_2.jpg")
     assert (out / "a_1.jpg").read_bytes() == b"the other run's"
@@ -221,13 +221,13 @@ def test_runs_side_by_side_pass_each_other_by(
 ) -> None:
     source, out = shoot("a/1.dng", "b/1.dng", "c/1.dng"), tmp_path / "out"
     folders = [other(source / name / "1.dng", number).parent for number, name in enumerate("abc")]
-    develop, together = pipeline.develop, threading.Barrier(3, timeout=20)
+    develop, together = pipeline.developed, threading.Barrier(3, timeout=20)
 
     def meet(*args: Any, **options: Any) -> Any:
         together.wait()  # each has seen that nothing is there
         return develop(*args, **options)
 
-    monkeypatch.setattr(pipeline, "develop", meet)
+    monkeypatch.setattr(pipeline, "developed", meet)
     records = list[Record]()
     runs = [
         threading.Thread(target=lambda one=one: records.extend(batch.run([one], out).records))
@@ -282,14 +282,14 @@ def test_overwriting_in_another_order_loses_no_picture(
     source, out = shoot("a/1.dng", "b/1.dng"), tmp_path / "out"
     a, b = source / "a", other(source / "b" / "1.dng").parent
     batch.run([a], out)
-    develop, is_done = pipeline.develop, threading.Event()
+    develop, is_done = pipeline.developed, threading.Event()
 
     def slow(raw: Any, *args: Any, **options: Any) -> Any:
         if raw.path.parent == b:  # to which 1.jpg belongs now
             assert is_done.wait(20)
         return develop(raw, *args, **options)
 
-    monkeypatch.setattr(pipeline, "develop", slow)
+    monkeypatch.setattr(pipeline, "developed", slow)
     batch.run(
         [b, a], out, options=Options(on_exists="overwrite", jobs=2), watch=lambda record, total: is_done.set()
     )

@@ -253,9 +253,9 @@ def test_every_setting_reaches_develop(deepisp: Call, shoot: Shoot, monkeypatch:
 
     def keep(raw: Any, settings: Settings, **options: Any) -> Any:
         seen.append((settings, options))
-        return np.zeros((8, 8, 3), np.uint16)
+        return pipeline.Developed(np.zeros((8, 8, 3), np.uint16), "", 1.0)
 
-    monkeypatch.setattr(pipeline, "develop", keep)
+    monkeypatch.setattr(pipeline, "developed", keep)
     shoot("a.dng")
     even = tuple(
         Plane(color, (at,), np.ones((2, 2))) for color, at in zip("RGGB", np.ndindex(2, 2), strict=True)

@@ -161,7 +161,7 @@ def test_a_file_that_takes_for_ever_does_not_hold_the_end_up(twelve: Path, tmp_p
         "from deepisp.cli import main\n"
         "from deepisp.develop import pipeline\n"
         "work._GRACE_S = 0.2\n"
-        "pipeline.develop = lambda *a, **k: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(60))\n"
+        "pipeline.developed = lambda *a, **k: (os.kill(os.getpid(), signal.SIGTERM), time.sleep(60))\n"
         f"sys.argv = ['deepisp', 'develop', {str(twelve)!r}, '-o', {str(tmp_path / 'out')!r}]\n"
         "main()\n"
     )

@@ -73,11 +73,11 @@ def test_the_ssims_differ_where_color_does() -> None:
     assert uniform != pytest.approx(ssim, abs=1e-4)
 
 
-def weights(path: Path, name: str = "chen", cfa: str = "RGGB") -> Path:
+def weights(path: Path, name: str = "chen", cfa: str = "RGGB", truth: str = "pictures") -> Path:
     torch.manual_seed(1)
     net = family.build(name, cfa)
     tensors = {key: one.numpy() for key, one in net.state_dict().items()}
-    zoo.save(path, zoo.Weights(cfa, 0, 0, False, 0.0, tensors, name))
+    zoo.save(path, zoo.Weights(cfa, 0, 0, False, 0.0, tensors, name, truth))
     return path
 
 
@@ -93,6 +93,8 @@ def test_what_cannot_be_measured_is_said(pairs: list[sid.Pair], tmp_path: Path) 
         evaluate_sid.score(lambda raw, ratio: np.zeros((9999, 8, 3), np.float32), pairs)
     with pytest.raises(ValueError, match="a gharbi network"):
         evaluate_sid.chen(weights(tmp_path / "other.safetensors", "gharbi"), LEVELS)
+    with pytest.raises(ValueError, match=r"light\.safetensors: learned linear light.* --truth pictures"):
+        evaluate_sid.chen(weights(tmp_path / "light.safetensors", truth="light"), LEVELS)
     xtrans = evaluate_sid.chen(weights(tmp_path / "x.safetensors", cfa=dark_trees.X_T2), LEVELS)
     with pytest.raises(ValueError, match="for xtrans sensors, the file is of a bayer one"):
         evaluate_sid.score(xtrans, pairs)

@@ -37,6 +37,15 @@ def test_what_was_trained_is_what_is_measured(network: NetworkName, tmp_path: Pa
     assert method(mosaic[:51, :45], 0.02).shape == (51, 45, 3)  # sides of any length
 
 
+def test_one_that_learned_pictures_is_not_measured_by_light(tmp_path: Path) -> None:
+    zoo.save(tmp_path / "w", trained("gharbi").weights()._replace(truth="pictures"))
+    assert zoo.load(tmp_path / "w").truth == "pictures"
+    with pytest.raises(
+        ValueError, match="makes LibRaw's pictures, not light; measure it by deepisp evaluate sid"
+    ):
+        contenders.named(str(tmp_path / "w"))
+
+
 def test_develop_takes_none(tmp_path: Path) -> None:
     zoo.save(tmp_path / "w", trained("gharbi").weights())
     with pytest.raises(ValueError, match=r"^model: .*a gharbi network, which is there for comparison"):

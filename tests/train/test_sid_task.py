@@ -155,6 +155,7 @@ def test_chen_learns_pictures_on_request(tmp_path: Path, path: Path, monkeypatch
     assert batch.linear == 0
     assert 0 <= float(batch.mosaic.min()) < float(batch.mosaic.max()) <= 1
     assert run.advance().isfinite()
+    assert run.weights().truth == "pictures"
     run, about = begin.from_packed(asked.model_copy(update={"truth": "light"}), shown, device="cpu")
     assert "pictures" not in about
     assert run.task.batch(4, torch.Generator().manual_seed(1)).linear == 4

@@ -27,14 +27,14 @@ def demosaic(
         mosaic: (H, W), display-coded or linear and white balanced: a gray is equal in all colors.
         cfa: the cell at mosaic[0, 0], see sensor/cfa.py.
         noise: its line, a line for each of R, G and B (they differ after white balance, see Noise.amplified), or one
-            deviation for all photosites; None for none. Classical methods do not denoise.
+            deviation for all photosites; None for none, which dark does not take. Classical methods do not denoise.
         method: fast, quality or dark, the path of a network's weights, or a classical method of methods.py; auto is
             fast where there is such a network for the sensor, else the best classical method.
         threads: of the network.
 
     Raises:
-        ValueError: another shape, values that are no numbers, no such method, a method of other sensors, or lines that
-            are not one for each color.
+        ValueError: another shape, values that are no numbers, no such method, a method of other sensors, no noise for
+            dark, or lines that are not one for each color.
     """
     values = np.ascontiguousarray(mosaic, np.float32)
     if values.ndim != 2 or min(values.shape) < cfa_cell.side(cfa):
@@ -46,6 +46,10 @@ def demosaic(
     if network is None and (method == "auto" or method in methods.METHODS[kind]):
         return _classical(values, cfa, method)
     engine = learned.shipped(network or method, threads)
+    if noise is None and engine.weights.network == "dark":
+        raise ValueError(
+            f"{method} has learned dark mosaics alone, with all their noise; say noise, or take fast"
+        )
     sigma = np.zeros_like(values) if noise is None else deviation(values, noise, cfa)
     return learned.whole(engine, values, sigma, cfa).transpose(1, 2, 0)
 

@@ -22,7 +22,9 @@ def root(tmp_path: Path) -> Path:
     dark_trees.plant(tmp_path, {1: {"0.1": 1, "0.04": 1}}, content)
     torch.manual_seed(1)
     tensors = {name: one.numpy() for name, one in family.build("chen").state_dict().items()}
-    zoo.save(tmp_path / "chen.safetensors", zoo.Weights("RGGB", 0, 0, False, 0.0, tensors, "chen"))
+    zoo.save(
+        tmp_path / "chen.safetensors", zoo.Weights("RGGB", 0, 0, False, 0.0, tensors, "chen", "pictures")
+    )
     return tmp_path
 
 

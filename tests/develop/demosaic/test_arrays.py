@@ -96,3 +96,9 @@ def test_auto_is_the_network_of_the_sensor_or_the_best_classical_method():
     assert not (arrays.demosaic(given) == arrays.demosaic(given, method="menon")).all()
     four = arrays.demosaic(given, cfa="GMCY")
     assert (four == arrays.demosaic(given, cfa="GMCY", method="bilinear")).all()
+
+
+def test_a_network_of_the_dark_must_be_told_the_noise():
+    with pytest.raises(ValueError, match=r"dark has learned dark mosaics alone.*; say noise, or take fast"):
+        arrays.demosaic(np.zeros((8, 8)), method="dark")
+    assert arrays.demosaic(np.zeros((8, 8)), method="dark", noise=0.01).shape == (8, 8, 3)
