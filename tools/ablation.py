@@ -6,6 +6,7 @@ Every sixteenth picture is left out, and the top left 256 x 256 of it scored: CP
 Runs live in runs/ablation/ROW and go on where they were. docs/ablation.md tells what came of it.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -69,7 +70,7 @@ def main(rows: tuple[str, ...], data: tuple[Path, ...], runs: Path, device: str)
         click.echo(f"| {name:20} | " + " | ".join(f"{one:.2f}" for one in scores(engine, truths)) + " |")
 
 
-def scores(engine: learned.Engine, truths: list[NDArray[np.uint8]]) -> list[float]:
+def scores(engine: learned.Engine, truths: Sequence[NDArray[np.uint8] | NDArray[np.uint16]]) -> list[float]:
     """CPSNR at each noise."""
 
     def method(mosaic: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:

@@ -71,8 +71,8 @@ def measured_apart(command: list[str]) -> dict[str, float]:
 def cost(path: Path, runs: int) -> dict[str, object]:
     """CPU seconds and peak MiB of the two networks on one frame, least, median and largest."""
     picture = pictures.load(path)
-    times = [-(-want // have) for want, have in zip(SIZE, picture.shape, strict=False)]
-    large = np.tile(picture, (*times, 1))[: SIZE[0], : SIZE[1]]
+    down, right = (np.arange(want) % have for want, have in zip(SIZE, picture.shape, strict=False))
+    large = picture[np.ix_(down, right)]
     rows: dict[str, list[dict[str, float]]] = {"dark": [], "quality": []}
     with tempfile.TemporaryDirectory() as folder:
         frame = Path(folder) / "dark.dng"

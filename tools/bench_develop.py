@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib import metadata
 from pathlib import Path
 
 PEER = """
@@ -90,14 +91,11 @@ def versions() -> dict[str, str]:
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    import numba
-    import rawpy
-
     return {
         "commit": commit.stdout.strip(),
         "python": platform.python_version(),
-        "rawpy": rawpy.__version__,
-        "numba": numba.__version__,
+        "rawpy": metadata.version("rawpy"),
+        "numba": metadata.version("numba"),
         "cores": str(os.cpu_count()),
     }
 

@@ -29,6 +29,7 @@ from deepisp.develop.noise_source import MID_GRAY
 from deepisp.sensor import profile
 from deepisp.sensor.conversion import Entry
 from deepisp.sensor.estimate import Estimate, estimate_mosaic
+from deepisp.sensor.exposure import Sensor
 from deepisp.sensor.noise import Noise
 
 NAMES = [
@@ -130,10 +131,10 @@ def simulated_errors(path: Path, camera: str, iso: float, seed: int) -> list[flo
 
 
 def error_of(found: Estimate, true: Noise) -> float:
-    return found.std(MID_GRAY) / math.sqrt(true.variance(np.float64(MID_GRAY))) - 1
+    return found.std(MID_GRAY) / math.sqrt(true.shot * MID_GRAY + true.read) - 1
 
 
-def sensor_of(camera: str, iso: float):
+def sensor_of(camera: str, iso: float) -> Sensor:
     from deepisp.data.camera import sensor_of as simulated
 
     known = profile.find(*CAMERAS[camera])

@@ -20,6 +20,7 @@ import torch
 
 from deepisp.data import pack_frames, packed_file
 from deepisp.train import begin
+from deepisp.train.run import Run
 from deepisp.train.settings import TrainSettings
 
 SIDE, TILES = 512, (4, 6)  # of a crop; crops of a frame, down and across
@@ -63,7 +64,7 @@ def main(
     print(json.dumps({**about, "file MB": round(size / 1e6), **found, "peak RSS MiB": round(peak)}, indent=2))
 
 
-def measured(run: begin.run.Run, steps: int) -> dict[str, float]:
+def measured(run: Run, steps: int) -> dict[str, float]:
     """Of so many steps, each followed by one on a batch that is there already: what the network alone takes."""
     drawn, kept = run.task.batch, run.task.batch(run.settings.batch, run.generator)
     waits, took, alone = list[float](), list[float](), list[float]()

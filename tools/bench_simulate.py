@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import torch
@@ -63,22 +64,21 @@ def cases(device: str) -> dict[str, tuple[float, Callable[[], object]]]:
         "bayer, noise of an A7S II": Simulator(noises=OfCamera.named("sony-a7s-ii", (100, 25600))),
         "display-coded": Simulator.display_coded(),
     }
+
+    def seeded(way: Simulator, pictures: torch.Tensor) -> object:
+        return way(pictures, torch.Generator(device).manual_seed(0))
+
     for batch, side in ((16, 128), (16, 256)):
         pictures = torch.randint(0, 256, (batch, 3, side, side), dtype=torch.uint8, device=device)
         for name, way in ways.items():
             key = f"{batch} x {side} x {side}, {name}"
-            found[key] = (
-                batch * side * side / 1e6,
-                lambda way=way, p=pictures: way(p, torch.Generator(device).manual_seed(0)),
-            )
+            found[key] = batch * side * side / 1e6, partial(seeded, way, pictures)
     # Smooth noise would be too kind to Poisson: half of the scene is darker than 1000 electrons at ISO 1600.
     picture = np.random.default_rng(0).integers(0, 256, (1000, 1000, 3), np.uint8)
     sensor = camera.named("sony-a7s-ii", 1600)
     for name, full in (("full chain to a raw image", True), ("the same, --simple", False)):
-        found[name] = (
-            1.0,
-            lambda full=full: simulate.raw(picture, camera=sensor, cfa="RGGB", full=full, device=device),
-        )
+        shot = partial(simulate.raw, picture, camera=sensor, cfa="RGGB", full=full, device=device)
+        found[name] = 1.0, shot
     return found
 
 

@@ -54,6 +54,8 @@ def camera(name: str, iso: float) -> Sensor:
     entry, levels = sensor.entry(iso), sensor.levels
     assert levels is not None
     known = sensor_of(entry, levels.black_level, levels.white_level)
+    assert entry.gain is not None
+    assert entry.read_std is not None
     read, row = known.read_std_e, known.row_std_e or 0.1 * entry.read_std / entry.gain
     return replace(
         known, full_well_e=0.97 * known.levels / known.gain if iso == 100 else math.inf,
