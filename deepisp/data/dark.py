@@ -29,17 +29,20 @@ from deepisp.sensor import cfa as cfa_cell
 
 _STEPS_PER_STOP = 3  # of ISO: a camera's own dial
 _GROUP = 4  # samples of one camera at one ISO
+_BRIGHTEST = 3.0  # exposure ratio at which no lamp of lamps.py clips yet
 
 
 class Training(Checked, frozen=True, extra="forbid"):
     """What is trained on: cameras by their names in sensors/, ISOs from the least to the largest, and nights.
 
-    `nights` is the share of samples that are made night scenes with lamps, see lamps.py.
+    `nights` is the share of samples that are made night scenes with lamps, see lamps.py; `brighter` of those that got
+    more light than the exposure ratio's least: what else is asked of a network for the dark, by hand or beside lamps.
     """
 
     cameras: tuple[str, ...] = Field(min_length=1)
     iso: tuple[float, float]
     nights: float = Field(0.0, ge=0, le=1)
+    brighter: float = Field(0.0, ge=0, le=1)
 
 
 class Measuring(Checked, frozen=True, extra="forbid"):
@@ -82,6 +85,7 @@ class DarkSimulator:
         cfa: the cell at the top left, of R, G and B.
         unprocessing: what colors and exposures of the truth are drawn from.
         nights: share of samples that are made night scenes, see lamps.py.
+        brighter: share of samples of less exposure ratio than the least, log-uniform from 3 to it.
     """
 
     cameras: tuple[str, ...]
@@ -90,11 +94,15 @@ class DarkSimulator:
     cfa: str = "RGGB"
     unprocessing: Unprocessing = field(default_factory=lambda: Unprocessing(toned=0.5))
     nights: float = 0.0
+    brighter: float = 0.0
 
     @classmethod
     def of(cls, known: Protocol, cfa: str = "RGGB") -> Self:
         """What a protocol trains on."""
-        return cls(known.train.cameras, known.train.iso, known.exposure_ratio, cfa, nights=known.train.nights)
+        asked = known.train
+        return cls(
+            asked.cameras, asked.iso, known.exposure_ratio, cfa, nights=asked.nights, brighter=asked.brighter
+        )
 
     def __post_init__(self) -> None:
         """The letters and the ranges, once."""
@@ -118,8 +126,7 @@ class DarkSimulator:
         """
         count, device, colors = len(pictures), pictures.device, cfa_cell.colors(self.cfa)
         draw = self.unprocessing.draw(count, generator=generator, device=device)
-        low, high = map(math.log, self.exposure_ratio)
-        ratio = torch.rand(count, generator=generator, device=device).mul_(high - low).add_(low).exp_()
+        ratio = self._ratios(count, generator, device)
         light = unprocess.to_camera(unprocess.linearize(pictures, draw), draw)
         light = lamps.nights(light, draw.neutral, self.nights, generator)
         dim = pairs.through(light, self.cfa) / ratio[:, None, None, None]
@@ -132,6 +139,18 @@ class DarkSimulator:
                 [(one.shot, one.read) for one in taken_by.noise(colors)], device=device
             )
         return Pairs(dim, light, Lines(*lines.unbind(-1)), ratio, draw)
+
+    def _ratios(self, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+        def drawn(low: float, high: float) -> Tensor:
+            chances = torch.rand(count, generator=generator, device=device)
+            return chances.mul_(math.log(high / low)).add_(math.log(low)).exp_()
+
+        least, most = self.exposure_ratio
+        ratios = drawn(least, most)
+        if not self.brighter:
+            return ratios
+        is_brighter = torch.rand(count, generator=generator, device=device) < self.brighter
+        return torch.where(is_brighter, drawn(min(_BRIGHTEST, least), least), ratios)
 
     def _camera(self, generator: torch.Generator | None, device: torch.device) -> Camera:
         chances = torch.rand(2, generator=generator, device=device).tolist()

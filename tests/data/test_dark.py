@@ -81,8 +81,21 @@ def test_samples_are_of_several_cameras_and_isos():
     known = dark.protocol("dark-simulated")
     made = DarkSimulator.of(known)(gray(64, 32), seeded())
     assert len({round(float(one), 9) for one in made.noise.shot[:, 0]}) > 8
-    assert float(made.exposure_ratio.min()) >= 100
-    assert float(made.exposure_ratio.max()) <= 300
+    assert 3 <= float(made.exposure_ratio.min()) < 10
+    assert 270 < float(made.exposure_ratio.max()) <= 300
+
+
+def test_the_share_of_brighter_samples_is_as_asked():
+    made = simulator(exposure_ratio=(100, 300), brighter=0.25)(gray(400, 4), seeded())
+    assert float((made.exposure_ratio < 100).float().mean()) == pytest.approx(0.25, abs=0.06)
+    without = simulator(exposure_ratio=(100, 300))(gray(400, 4), seeded())
+    assert float(without.exposure_ratio.min()) >= 100
+
+
+def test_no_lamp_clips_in_the_brightest_samples():
+    made = simulator(exposure_ratio=(3, 3), nights=1.0)(gray(64, 32), seeded()).amplified()
+    assert float(made.truth.max()) > 2
+    assert float(made.mosaic.max()) < 3
 
 
 def test_one_camera_of_the_test_is_never_trained_on():

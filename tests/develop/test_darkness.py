@@ -132,6 +132,15 @@ def test_loud_noise_gets_the_network_that_knows_it() -> None:
     assert solved.noise == plan.solve(noisy, Settings(dark="off")).noise  # of what the sensor gave
 
 
+def test_the_network_of_the_dark_is_not_for_frames_that_hardly_have_noise() -> None:
+    words = "is little for the dark network; fast keeps more detail"
+    bright = replace(dark_frame(1), noise=(Noise(1e-4, 1e-7),) * 3)
+    assert any(words in line for line in plan.solve(bright, Settings(model="dark")).warnings)
+    assert not any(words in line for line in plan.solve(bright, Settings()).warnings)
+    noisy = replace(dark_frame(300), noise=(Noise(2e-4, 4e-7),) * 3)
+    assert not any(words in line for line in plan.solve(noisy, Settings(model="dark", dark=300)).warnings)
+
+
 def test_a_network_is_not_shown_lamps_that_no_picture_has() -> None:
     """A hundred times the light makes 30 of what was 0.3 of white; pictures that networks learn from end near 1."""
     light = scene()
