@@ -76,7 +76,9 @@ def choose(
     dark = zoo.for_sensor(kind, "dark") if settings.model == "auto" and not is_linear else None
     name = dark if dark and found > LOUD else name
     if settings.model == "dark" and zoo.named(name).network == "dark" and found < FAINT:
-        doubts.append(f"noise of {found:.2g} at mid-gray is little for the dark network; fast keeps more detail")
+        doubts.append(
+            f"noise of {found:.2g} at mid-gray is little for the dark network; fast keeps more detail"
+        )
     most = max(zoo.named(name).noise_most, LOUD if dark else 0.0)
     if found > most:
         doubts.append(f"noise of {found:.2g} at mid-gray; the network was trained on no more than {most:.2g}")
