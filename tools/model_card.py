@@ -101,8 +101,8 @@ def _dark(asked: TrainSettings, bench: tuple[Path, ...], name: str) -> Said:
         "Seeing in the dark: joint demosaicing and denoising",
         f"Simulated low light ({known.name}): {known.exposure_ratio[0]:g} to\n"
         f"  {known.exposure_ratio[1]:g} times less light on {', '.join(known.train.cameras)}, with photons, tails of\n"
-        f"  the read noise, rows and whole DN; {known.train.brighter:.0%} of the samples lack less light\n"
-        "  (deepisp/data/dark.py).",
+        "  the read noise, rows and whole DN; shares that are made night scenes, and that lack less light:\n"
+        f"  {known.train.nights:g}, {known.train.brighter:g} (deepisp/data/dark.py).",
         "where less than about three electrons tell light from dark it paints smooth color, not texture; where there\n"
         "  is more light, `fast` and `quality` keep more detail. Fixed patterns (dark shading, hot photosites) were\n"
         "  not in its training: a profile of the camera takes them off.",

@@ -43,7 +43,7 @@ class Record:
         version: of deepisp.
         settings: how it was to be rendered.
         digest: of `settings`, as the picture's metadata hold it.
-        network: that developed it; "" for none, or if this run wrote no picture.
+        network: that was chosen for it; "" for none, or if this run wrote no picture.
         lift: gain on the light of a dark frame; 1 for none, or if this run wrote no picture.
         warnings: one line each.
         trace: the failure's traceback; not part of the report.

@@ -109,6 +109,13 @@ class DarkSimulator:
         pairs.check_letters(self.cfa)
         if not 1 <= self.exposure_ratio[0] <= self.exposure_ratio[1] < math.inf:
             raise ValueError(f"exposure ratios go from 1 up, got {self.exposure_ratio}; write (100, 300)")
+        if not 0 <= self.brighter <= 1:
+            raise ValueError(f"brighter is a share of 0 to 1, got {self.brighter}")
+        if self.brighter and self.exposure_ratio[0] <= _BRIGHTEST:
+            raise ValueError(
+                f"brighter samples are of ratios from {_BRIGHTEST:g} to the least, which is "
+                f"{self.exposure_ratio[0]:g}; leave brighter out"
+            )
         for one in self.cameras:
             isos(one, self.iso)
 
@@ -150,7 +157,7 @@ class DarkSimulator:
         if not self.brighter:
             return ratios
         is_brighter = torch.rand(count, generator=generator, device=device) < self.brighter
-        return torch.where(is_brighter, drawn(min(_BRIGHTEST, least), least), ratios)
+        return torch.where(is_brighter, drawn(_BRIGHTEST, least), ratios)
 
     def _camera(self, generator: torch.Generator | None, device: torch.device) -> Camera:
         chances = torch.rand(2, generator=generator, device=device).tolist()

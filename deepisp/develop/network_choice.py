@@ -18,10 +18,11 @@ from deepisp.sensor.noise import Noise
 VISIBLE = 0.0016
 
 # Deviation at mid-gray of what is shown, from which `dark` leaves less error than `fast` in what is seen: in sRGB, of
-# eleven training pictures through three simulated cameras at ratios 5 to 300. In raw values it would be 0.16.
+# eleven training pictures through three simulated cameras at ratios 5 to 300 (docs/ablation.md). In raw values it would
+# be 0.16.
 LOUD = 0.09
 
-FAINT = 0.03  # the same, below which `fast` leads by more than 2 dB
+FAINT = 0.03  # the same; `fast` leads by 2 dB and more below it
 
 
 class Choice(NamedTuple):
@@ -75,11 +76,12 @@ def choose(
     found = max(_deviation(one.amplified(lift)) for one in told)
     dark = zoo.for_sensor(kind, "dark") if settings.model == "auto" and not is_linear else None
     name = dark if dark and found > LOUD else name
-    if settings.model == "dark" and zoo.named(name).network == "dark" and found < FAINT:
+    is_dark = settings.model == "dark" and zoo.named(name).network == "dark"
+    if is_dark and settings.strength and found < FAINT:
         doubts.append(
             f"noise of {found:.2g} at mid-gray is little for the dark network; fast keeps more detail"
         )
-    most = max(zoo.named(name).noise_most, LOUD if dark else 0.0)
+    most = zoo.named(name).noise_most
     if found > most:
         doubts.append(f"noise of {found:.2g} at mid-gray; the network was trained on no more than {most:.2g}")
     return Choice(name, told, tuple(doubts))

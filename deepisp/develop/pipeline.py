@@ -71,7 +71,7 @@ class Developed(NamedTuple):
 
     Attributes:
         pixels: upright, (H, W, 3) uint8, uint16 or float32.
-        network: of networks/zoo.py, or a file of weights; "" for none.
+        network: that was chosen, of networks/zoo.py or a file of weights; "" for none.
         lift: gain on the light of a dark frame, see darkness.py; 1 for none.
     """
 

@@ -10,7 +10,7 @@ import json
 import tomllib
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,9 @@ from deepisp.networks.sizes import Size
 
 FOLDER = Path(__file__).parent / "weights"
 _MOST = 1 << 28  # bytes; ours have a hundredth
+
+
+Truth = Literal["light", "pictures"]
 
 
 class Entry(NamedTuple):
@@ -57,7 +60,7 @@ class Weights(NamedTuple):
     noise_most: float
     tensors: dict[str, NDArray[np.float32]]
     network: str = "jdd"
-    truth: str = "light"
+    truth: Truth = "light"
 
     @property
     def size(self) -> Size:
@@ -204,6 +207,8 @@ def _check_numbers(weights: Weights) -> None:
         raise ValueError(f"its cell {weights.cfa!r} is no square of R, G and B")
     if not 0 <= weights.noise_most < float("inf"):
         raise ValueError(f"its noise {weights.noise_most!r} is no deviation")
+    if weights.truth not in get_args(Truth):
+        raise ValueError(f"its truth {weights.truth!r} is none of {', '.join(get_args(Truth))}")
     if weights.network == "dark" and side != 2:
         raise ValueError(f"a dark network takes a Bayer CFA, not {weights.cfa}")
     if weights.network in sizes.OWN and not (

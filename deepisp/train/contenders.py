@@ -57,7 +57,8 @@ def _published(weights: zoo.Weights, cfa: str, threads: int) -> Contender:
         )
     if weights.truth == "pictures":
         raise ValueError(
-            f"this {weights.network} network makes LibRaw's pictures, not light; measure it by deepisp evaluate sid"
+            f"this {weights.network} network makes LibRaw's pictures, not light; "
+            "measure it by deepisp evaluate sid, without --raw"
         )
     net = family.of(weights).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs
     torch.set_num_threads(threads)

@@ -1,4 +1,4 @@
-"""The task of dark pictures: clean color from mosaics that saw a hundredth of the light, see data/dark.py."""
+"""The task of dark pictures: clean color from mosaics that saw little light, see data/dark.py."""
 
 from dataclasses import dataclass, field
 

@@ -107,7 +107,8 @@ def named(model: str, levels: Levels, *, threads: int | None = None) -> Method:
         threads: of what `develop` does; all cores if None. The authors' network has those that torch is set to.
 
     Raises:
-        ValueError: no such weights, or of another network; when the method is called, for another sensor.
+        ValueError: no such weights, of another network, or of chen's that learned another truth; when the method is
+            called, for another sensor.
     """
     network = zoo.named(model).network
     return chen(Path(model), levels) if network == "chen" else ours(model, levels, threads=threads)
@@ -178,7 +179,8 @@ def chen(path: Path, levels: Levels) -> Method:
         )
     if weights.truth != "pictures":
         raise ValueError(
-            f"{path}: learned linear light, this protocol is of pictures; train it with --truth pictures"
+            f"{path}: learned light, this protocol is of pictures; convert it again, train it with --truth pictures, "
+            "or measure it with --raw"
         )
 
     def developed(raw: RawImage, exposure_ratio: float) -> NDArray[np.float32]:

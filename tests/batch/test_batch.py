@@ -71,8 +71,10 @@ def test_a_record_says_what_was_chosen_for_a_file_that_left_it_open(tmp_path: Pa
 
     def chosen(**settings: Any) -> tuple[str, float]:
         options = Options(on_exists="overwrite")
-        (record,) = batch.run(tmp_path / "a.dng", tmp_path / "a.png", Settings(**settings), options).records
-        return record.network, record.lift
+        report = tmp_path / "report.jsonl"
+        batch.run(tmp_path / "a.dng", tmp_path / "a.png", Settings(**settings), options, report=report)
+        told = json.loads(report.read_text().splitlines()[-1])
+        return told["network"], told["lift"]
 
     network, lift = chosen()
     assert network == "dark"

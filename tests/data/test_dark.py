@@ -87,7 +87,8 @@ def test_samples_are_of_several_cameras_and_isos():
 
 def test_the_share_of_brighter_samples_is_as_asked():
     made = simulator(exposure_ratio=(100, 300), brighter=0.25)(gray(400, 4), seeded())
-    assert float((made.exposure_ratio < 100).float().mean()) == pytest.approx(0.25, abs=0.06)
+    one_sigma = (0.25 * 0.75 / 400) ** 0.5
+    assert float((made.exposure_ratio < 100).float().mean()) == pytest.approx(0.25, abs=4 * one_sigma)
     without = simulator(exposure_ratio=(100, 300))(gray(400, 4), seeded())
     assert float(without.exposure_ratio.min()) >= 100
 
@@ -116,6 +117,18 @@ def test_isos_end_where_the_profile_does():
 def test_more_light_is_not_dark(ratio):
     with pytest.raises(ValueError, match="exposure ratios go from 1 up"):
         simulator(exposure_ratio=ratio)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"brighter": 25}, "share of 0 to 1, got 25"),
+        ({"brighter": 0.5, "exposure_ratio": (2, 50)}, "from 3 to the least, which is 2; leave brighter out"),
+    ],
+)
+def test_brighter_samples_that_cannot_be_are_refused(changed, said):
+    with pytest.raises(ValueError, match=said):
+        simulator(**changed)
 
 
 @pytest.mark.parametrize("text", ["name = 3", "[[", 'name = "x"\nexposure_ratio = [1, 2]\nodd = 1'])

@@ -42,6 +42,7 @@ def test_it_computes_what_the_port_does(
     torch.save(state, tmp_path / "port.pth")
     weights = convert.chen(convert.read(tmp_path / "port.pth"), cfa)
     assert (weights.cfa, weights.network, weights.has_bias) == (cfa, "chen", is_torch)
+    assert weights.truth == "pictures"
     zoo.save(tmp_path / "ours", weights)
     back = zoo.load(tmp_path / "ours")
     assert same(state, back, is_torch=is_torch)

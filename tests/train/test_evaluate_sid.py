@@ -93,7 +93,7 @@ def test_what_cannot_be_measured_is_said(pairs: list[sid.Pair], tmp_path: Path) 
         evaluate_sid.score(lambda raw, ratio: np.zeros((9999, 8, 3), np.float32), pairs)
     with pytest.raises(ValueError, match="a gharbi network"):
         evaluate_sid.chen(weights(tmp_path / "other.safetensors", "gharbi"), LEVELS)
-    with pytest.raises(ValueError, match=r"light\.safetensors: learned linear light.* --truth pictures"):
+    with pytest.raises(ValueError, match=r"light\.safetensors: learned light.* --truth pictures"):
         evaluate_sid.chen(weights(tmp_path / "light.safetensors", truth="light"), LEVELS)
     xtrans = evaluate_sid.chen(weights(tmp_path / "x.safetensors", cfa=dark_trees.X_T2), LEVELS)
     with pytest.raises(ValueError, match="for xtrans sensors, the file is of a bayer one"):

@@ -25,7 +25,8 @@ _RAW_HEADS = ("PSNR", "SSIM", "PSNR corr", "SSIM corr")
 @click.option("--model", default="dark", show_default=True,
               help="a network that develops, or weights of the authors', made by deepisp convert-weights")  # fmt: skip
 @click.option("--raw", "is_raw", is_flag=True,
-              help="by ELD's and PMN's protocol: raw values, and with the brightness corrected")  # fmt: skip
+              help="by ELD's and PMN's protocol, of what makes light: raw values, and with the brightness "
+                   "corrected")  # fmt: skip
 @click.option("--center", type=click.IntRange(min=64), metavar="SIDE",
               help="with --raw: only the square in the middle; ELD takes 512  [default: all]")  # fmt: skip
 @click.option("--threads", type=click.IntRange(min=1), help="of the CPU  [default: all]")

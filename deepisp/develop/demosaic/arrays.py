@@ -46,9 +46,9 @@ def demosaic(
     if network is None and (method == "auto" or method in methods.METHODS[kind]):
         return _classical(values, cfa, method)
     engine = learned.shipped(network or method, threads)
-    if noise is None and engine.weights.network == "dark":
+    if noise is None and engine.weights.network == "dark" and cfa_cell.kind(engine.weights.cfa) == kind:
         raise ValueError(
-            f"{method} has learned dark mosaics alone, with all their noise; say noise, or take fast"
+            f"{method} takes out the noise that it is told, and was told none; say noise, or take fast"
         )
     sigma = np.zeros_like(values) if noise is None else deviation(values, noise, cfa)
     return learned.whole(engine, values, sigma, cfa).transpose(1, 2, 0)

@@ -99,6 +99,10 @@ def test_auto_is_the_network_of_the_sensor_or_the_best_classical_method():
 
 
 def test_a_network_of_the_dark_must_be_told_the_noise():
-    with pytest.raises(ValueError, match=r"dark has learned dark mosaics alone.*; say noise, or take fast"):
+    with pytest.raises(
+        ValueError, match="dark takes out the noise that it is told, and was told none; say noise"
+    ):
         arrays.demosaic(np.zeros((8, 8)), method="dark")
+    with pytest.raises(ValueError, match="the network is for bayer sensors"):
+        arrays.demosaic(np.zeros((12, 12)), cfa=XTRANS, method="dark")
     assert arrays.demosaic(np.zeros((8, 8)), method="dark", noise=0.01).shape == (8, 8, 3)
