@@ -43,8 +43,8 @@ class Record:
         version: of deepisp.
         settings: how it was to be rendered.
         digest: of `settings`, as the picture's metadata hold it.
-        network: that was chosen for it; "" for none, or if this run wrote no picture.
-        lift: gain on the light of a dark frame; 1 for none, or if this run wrote no picture.
+        network: that was chosen for it; "" for none; None if this run wrote no picture.
+        lift: gain on the light of a dark frame; 1 for none; None if this run wrote no picture.
         warnings: one line each.
         trace: the failure's traceback; not part of the report.
         is_unready: the failure is the machine's, not the file's: no other file can do better.
@@ -60,8 +60,8 @@ class Record:
     version: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     digest: str = ""
-    network: str = ""
-    lift: float = 1.0
+    network: str | None = None
+    lift: float | None = None
     warnings: tuple[str, ...] = ()
     trace: str = ""
     is_unready: bool = False
@@ -71,6 +71,7 @@ class Record:
         fields = asdict(self)
         del fields["trace"], fields["is_unready"]
         fields |= {"input": str(self.input), "output": str(self.output), "seconds": round(self.seconds, 4)}
+        fields["lift"] = None if self.lift is None else round(self.lift, 2)
         return json.dumps(fields).encode() + b"\n"  # ASCII: any name of a file, UTF-8 or not, comes through
 
 

@@ -10,10 +10,16 @@ from numpy.typing import NDArray
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"))
 _DEEP = frozenset((".png", ".tif", ".tiff"))  # may hold 16 bits, of which Pillow would make 8
+_RAW = "a raw file, no picture; deepisp develop makes a picture of it"
+_DNG_VERSION, _CFA = 50706, 32803  # a tag, and a photometric interpretation, of DNG 1.7.1
 _LARGEST_DEEP = 1_000_000_000  # pixels: 6 GB of them; a header that says more is no picture
 
 
-class _TooLarge(ValueError):
+class _Refused(ValueError):
+    """What it says is all that is to be said."""
+
+
+class _TooLarge(_Refused):
     def __init__(self, largest: int) -> None:
         super().__init__(f"a picture of more than {largest / 1e6:.0f} million pixels; make it smaller first")
 
@@ -28,14 +34,32 @@ def load(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     with path.open("rb"):  # what the system says of it comes first
         pass
     try:
+        _refuse_raw(path)
         pixels = _deep_pixels(path) if path.suffix.lower() in _DEEP else 0
         if pixels > _LARGEST_DEEP:
             raise _TooLarge(_LARGEST_DEEP)
         return _deep(path) if pixels else _plain(path)
-    except (MemoryError, _TooLarge):
+    except (MemoryError, _Refused):
         raise
     except Exception as error:  # codecs raise all kinds, struct.error and SyntaxError among them
         raise ValueError(f"no picture that can be read: {error}; convert it to PNG, JPEG or TIFF") from error
+
+
+def _refuse_raw(path: Path) -> None:
+    """Most raw files are TIFFs, of which other programs take the thumbnail for the picture."""
+    if not _is_tiff(path):
+        return
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        first = tiff.pages.first
+        if first.is_reduced or first.photometric == _CFA or _DNG_VERSION in first.tags:
+            raise _Refused(_RAW)
+
+
+def _is_tiff(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def _plain(path: Path) -> NDArray[np.uint8]:
@@ -45,6 +69,8 @@ def _plain(path: Path) -> NDArray[np.uint8]:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # a picture of 100 MP is no bomb here
         try:
             with Image.open(path) as picture:
+                if picture.format == "FITS":
+                    raise _Refused(_RAW)
                 return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
         except Image.DecompressionBombError as error:
             # Pillow warns from MAX_IMAGE_PIXELS on and refuses twice as many; the number is the whole process's.
@@ -58,7 +84,7 @@ def _deep_pixels(path: Path) -> int:
     if head.startswith(b"\x89PNG"):
         width, height, depth = struct.unpack_from(">IIB", head, 16)  # IHDR, PNG specification 11.2.2
         return width * height if depth == 16 else 0
-    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+    if _is_tiff(path):
         import tifffile
 
         with tifffile.TiffFile(path) as tiff:

@@ -71,8 +71,8 @@ def choose(
         )
     told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
     doubts = [source.warning] if source.warning else []
-    if settings.model == "dark" and name != zoo.for_sensor(kind, "dark"):
-        doubts.append(f"there is no dark network for {kind} sensors; {name} in its place")
+    if settings.model in ("dark", "quality") and name != zoo.for_sensor(kind, settings.model):
+        doubts.append(f"there is no {settings.model} network for {kind} sensors; {name} in its place")
     found = max(_deviation(one.amplified(lift)) for one in told)
     dark = zoo.for_sensor(kind, "dark") if settings.model == "auto" and not is_linear else None
     name = dark if dark and found > LOUD else name
@@ -92,7 +92,7 @@ def _fitting(kind: str, model: str, device: str) -> str:
     if model not in MODELS:
         return model if cfa_cell.kind(zoo.named(model).cfa) == kind else ""
     by_device = ("fast",) if device == "cpu" else ("quality", "fast")
-    sizes = {"auto": by_device, "dark": ("dark", "fast")}.get(model, (model,))
+    sizes = {"auto": by_device}.get(model, (model, "fast"))
     return next(filter(None, (zoo.for_sensor(kind, size) for size in sizes)), "")
 
 

@@ -20,7 +20,7 @@ def lines(cfa: str, settings: Settings, network: str, *, is_dark: bool = False) 
     kind = cfa_cell.kind(cfa) if cfa else "linear"
     chosen = methods.choose(settings.demosaic, kind)
     if settings.demosaic not in ("auto", chosen) and chosen != "none" and not settings.half:
-        found.append(f"a {kind} sensor has no {settings.demosaic} demosaicing; {chosen} in its place")
+        found.append(f"{kind} sensors have no {settings.demosaic} demosaicing; {chosen} in its place")
     is_left_noisy = kind == "linear" and settings.strength == 0  # as it was asked for
     if settings.model not in ("auto", "none") and not network and not is_left_noisy:
         found.append(_no_network(kind, settings, chosen))
@@ -41,5 +41,5 @@ def _no_network(kind: str, settings: Settings, chosen: str) -> str:
     if kind == "linear":
         return "not denoised: the noise of this demosaiced file is unknown, or cannot be seen"
     if chosen == "none":
-        return f"a {kind} sensor has no {settings.model} network; not denoised"
-    return f"a {kind} sensor has no {settings.model} network; {chosen} without denoising in its place"
+        return f"{kind} sensors have no {settings.model} network; not denoised"
+    return f"{kind} sensors have no {settings.model} network; {chosen} without denoising in its place"

@@ -61,6 +61,7 @@ def test_a_record_says_everything(shoot: Callable[..., Path], tmp_path: Path) ->
     assert done["seconds"] > 0
     assert (done["network"], done["lift"]) == ("fast", 1.0)
     assert (failed["status"], failed["error"], failed["sha256"]) == ("failed", "DamagedFile", None)
+    assert (failed["network"], failed["lift"]) == (None, None)
     assert failed["what"] == "the file is empty (copy it from the camera again)"
 
 

@@ -10,7 +10,9 @@ import pytest
 import tifffile
 from PIL import Image
 
+from deepisp.cli.demo import simulate
 from deepisp.data import pictures
+from deepisp.picture.dng import write_dng
 
 EIGHT = np.random.default_rng(1).integers(0, 256, (7, 9, 3), np.uint8)
 SIXTEEN = np.random.default_rng(2).integers(0, 65536, (7, 9, 3), np.uint16)
@@ -92,3 +94,17 @@ def test_a_large_tiff_of_16_bits_is_not_decoded(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "_LARGEST_DEEP", 62)  # it has 63
     with pytest.raises(ValueError, match="make it smaller"):
         pictures.load(tmp_path / "a.tif")
+
+
+def test_a_raw_file_is_no_picture_though_it_is_a_tiff_or_pillow_reads_it(tmp_path):
+    raw = simulate(np.full((32, 256, 3), 128, np.uint8), seed=1)
+    write_dng(raw, tmp_path / "a.dng")
+    (tmp_path / "b.tif").write_bytes((tmp_path / "a.dng").read_bytes())
+    card = "{:<80}".format
+    header = ("SIMPLE  = T", "BITPIX  = 8", "NAXIS   = 2", "NAXIS1  = 4", "NAXIS2  = 4", "END")
+    (tmp_path / "c.fits").write_bytes("".join(map(card, header)).ljust(2880).encode() + bytes(2880))
+    for name in ("a.dng", "b.tif", "c.fits"):
+        with pytest.raises(
+            ValueError, match=r"^a raw file, no picture; deepisp develop makes a picture of it$"
+        ):
+            pictures.load(tmp_path / name)

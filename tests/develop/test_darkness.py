@@ -235,7 +235,8 @@ def test_a_given_ratio_counts_from_the_exposure_that_the_file_asks_for() -> None
     assert np.allclose(brighter, 2 * plain)
 
 
-def test_a_sensor_without_a_dark_network_gets_its_ordinary_one() -> None:
+@pytest.mark.parametrize("model", ["dark", "quality"])
+def test_a_sensor_without_the_network_gets_its_ordinary_one(model: str) -> None:
     lines: list[str] = []
-    deepisp.develop(dark_frame(100, XTRANS, scene(96, 96)), model="dark", dark=100, warn=lines.append)
-    assert "there is no dark network for xtrans sensors; fast-xtrans in its place" in lines
+    deepisp.develop(dark_frame(100, XTRANS, scene(96, 96)), model=model, dark=100, warn=lines.append)
+    assert f"there is no {model} network for xtrans sensors; fast-xtrans in its place" in lines

@@ -123,7 +123,7 @@ def test_a_sensor_without_a_network_is_developed_classically():
     light = random_light(48, 48, 1)
     lines = []
     deepisp.develop(sensor_frame("W", light), model="fast", warn=lines.append)
-    assert "a mono sensor has no fast network; not denoised" in lines
+    assert "mono sensors have no fast network; not denoised" in lines
     lines.clear()
     deepisp.develop(sensor_frame("W", light), warn=lines.append)
     assert lines == []

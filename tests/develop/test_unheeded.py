@@ -10,12 +10,8 @@ from deepisp.sensor.cfa import XTRANS
 @pytest.mark.parametrize(
     ("cfa", "changes", "said"),
     [
-        (
-            XTRANS,
-            {"model": "quality"},
-            "a xtrans sensor has no quality network; directional without denoising",
-        ),
-        ("W", {"model": "dark"}, "a mono sensor has no dark network; not denoised"),
+        ("GMCY", {"model": "quality"}, "sensors have no quality network; bilinear without denoising"),
+        ("W", {"model": "dark"}, "mono sensors have no dark network; not denoised"),
         ("RGGB", {"model": "dark", "half": True}, "half size has no use for a network; not denoised"),
         ("RGGB", {"model": "dark", "demosaic": "malvar"}, "malvar demosaicing has no use for a network"),
         ("", {"model": "dark", "demosaic": "malvar"}, "malvar demosaicing has no use for a network"),
@@ -27,7 +23,7 @@ from deepisp.sensor.cfa import XTRANS
         (
             XTRANS,
             {"demosaic": "malvar"},
-            "a xtrans sensor has no malvar demosaicing; directional in its place",
+            "xtrans sensors have no malvar demosaicing; directional in its place",
         ),
         ("", {"highlights": "reconstruct"}, "blended in its place"),
     ],

@@ -103,6 +103,29 @@ def test_a_network_of_the_dark_must_be_told_the_noise():
         ValueError, match="dark takes out the noise that it is told, and was told none; say noise"
     ):
         arrays.demosaic(np.zeros((8, 8)), method="dark")
-    with pytest.raises(ValueError, match="the network is for bayer sensors"):
-        arrays.demosaic(np.zeros((12, 12)), cfa=XTRANS, method="dark")
     assert arrays.demosaic(np.zeros((8, 8)), method="dark", noise=0.01).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("method", ["dark", "quality", "menon"])
+def test_a_method_of_other_sensors_is_answered_with_those_of_this_one(method):
+    with pytest.raises(ValueError, match=f"{method} is not for xtrans sensors; take fast, .*bilinear"):
+        arrays.demosaic(np.zeros((12, 12)), cfa=XTRANS, method=method)
+    assert arrays.demosaic(np.zeros((12, 12)), cfa=XTRANS, method="fast-xtrans").shape == (12, 12, 3)
+
+
+@pytest.mark.parametrize("noise", [-1, float("nan"), float("inf"), Noise(-1.0, 0.0), (Noise(0.1, -0.1),) * 3])
+@pytest.mark.parametrize("method", ["fast", "dark"])
+def test_noise_that_none_has_is_refused(noise, method):
+    with pytest.raises(ValueError, match="noise is 0 or more, got"):
+        arrays.demosaic(np.zeros((12, 12)), method=method, noise=noise)
+
+
+@pytest.mark.parametrize("noise", ["x", [1, 2], {}])
+def test_what_is_no_noise_is_refused(noise):
+    with pytest.raises(ValueError, match="noise is a Noise, one for each of R, G, B, or a deviation, got"):
+        arrays.demosaic(np.zeros((12, 12)), noise=noise)
+
+
+@pytest.mark.parametrize("noise", [1, np.float32(0.1), np.array(0.1)])
+def test_a_deviation_may_be_any_number(noise):
+    assert arrays.demosaic(np.zeros((12, 12)), noise=noise).shape == (12, 12, 3)
