@@ -131,7 +131,7 @@ def simulated_errors(path: Path, camera: str, iso: float, seed: int) -> list[flo
 
 
 def error_of(found: Estimate, true: Noise) -> float:
-    return found.std(MID_GRAY) / math.sqrt(true.shot * MID_GRAY + true.read) - 1
+    return found.std(MID_GRAY) / math.sqrt(true.variance(np.array(MID_GRAY))) - 1
 
 
 def sensor_of(camera: str, iso: float) -> Sensor:

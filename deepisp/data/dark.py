@@ -20,7 +20,7 @@ from torch import Tensor
 from deepisp import shipped
 from deepisp.checked import Checked
 from deepisp.data import camera as cameras
-from deepisp.data import lamps, pairs, unprocess
+from deepisp.data import lamps, noises, pairs, unprocess
 from deepisp.data.camera import Camera
 from deepisp.data.noises import Lines
 from deepisp.data.pairs import Pairs
@@ -148,16 +148,12 @@ class DarkSimulator:
         return Pairs(dim, light, Lines(*lines.unbind(-1)), ratio, draw)
 
     def _ratios(self, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
-        def drawn(low: float, high: float) -> Tensor:
-            chances = torch.rand(count, generator=generator, device=device)
-            return chances.mul_(math.log(high / low)).add_(math.log(low)).exp_()
-
-        least, most = self.exposure_ratio
-        ratios = drawn(least, most)
+        ratios = noises.log_uniform(self.exposure_ratio, count, generator, device)[:, 0]
         if not self.brighter:
             return ratios
         is_brighter = torch.rand(count, generator=generator, device=device) < self.brighter
-        return torch.where(is_brighter, drawn(_BRIGHTEST, least), ratios)
+        lesser = noises.log_uniform((_BRIGHTEST, self.exposure_ratio[0]), count, generator, device)[:, 0]
+        return torch.where(is_brighter, lesser, ratios)
 
     def _camera(self, generator: torch.Generator | None, device: torch.device) -> Camera:
         chances = torch.rand(2, generator=generator, device=device).tolist()

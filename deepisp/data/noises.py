@@ -65,7 +65,7 @@ class AlongLine:
 
     def draw(self, batch: int, *, colors: str, generator: Generator = None, device: Device = "cpu") -> Lines:
         """(B, 1): one line for all colors."""
-        shot = _log_uniform(self.shot, batch, generator, device)
+        shot = log_uniform(self.shot, batch, generator, device)
         scatter = torch.randn(batch, 1, generator=generator, device=device)
         return Lines(shot, torch.exp(self.slope * shot.log() + self.bias + self.std * scatter))
 
@@ -87,8 +87,8 @@ class InBox:
 
     def draw(self, batch: int, *, colors: str, generator: Generator = None, device: Device = "cpu") -> Lines:
         """(B, 1): one line for all colors."""
-        shot_std = _log_uniform(self.shot_std, batch, generator, device)
-        return Lines(shot_std.square(), _log_uniform(self.read_std, batch, generator, device).square())
+        shot_std = log_uniform(self.shot_std, batch, generator, device)
+        return Lines(shot_std.square(), log_uniform(self.read_std, batch, generator, device).square())
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,11 @@ def _by_iso(camera: OfCamera, colors: str, device: str) -> Tensor:
     return torch.tensor(rows, device=device)
 
 
-def _log_uniform(ends: tuple[float, float], batch: int, generator: Generator, device: Device) -> Tensor:
-    """(B, 1)."""
+def log_uniform(ends: tuple[float, float], batch: int, generator: Generator, device: Device) -> Tensor:
+    """Numbers between two ends, all of whose octaves are alike, (B, 1).
+
+    >>> 3 <= float(log_uniform((3, 100), 1, None, torch.device("cpu"))) <= 100
+    True
+    """
     low, high = map(math.log, ends)
     return torch.rand(batch, 1, generator=generator, device=device).mul_(high - low).add_(low).exp_()

@@ -106,8 +106,7 @@ class Simulator:
         if self.unprocessing is not None:
             draw = self.unprocessing.draw(batch, generator=generator, device=device)
         lines = self.noises.draw(batch, colors=colors, generator=generator, device=device)
-        low, high = map(math.log, self.exposure_ratio)
-        ratio = torch.rand(batch, generator=generator, device=device).mul_(high - low).add_(low).exp_()
+        ratio = noises.log_uniform(self.exposure_ratio, batch, generator, device)[:, 0]
         size = (height >> self.halves, width >> self.halves)
         truth = torch.empty(batch, len(colors), *size, device=device)
         mosaic = torch.empty(batch, 1, *size, device=device)
@@ -116,7 +115,7 @@ class Simulator:
             part = slice(start, start + step)
             light = self._light(pictures[part], draw and draw.part(part))
             torch.clamp(light, max=1 if self.saturates else math.inf, out=truth[part])
-            dim = 1 / ratio[part] if high else None
+            dim = 1 / ratio[part] if self.exposure_ratio[1] > 1 else None
             self._expose(light, Lines(*(one[part] for one in lines)), dim, mosaic[part], generator)
         whole = Lines(*(one.expand(batch, len(colors)) for one in lines))
         return Pairs(mosaic, truth, whole, ratio, draw)

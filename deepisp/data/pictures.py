@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".bmp"))
-_DEEP = frozenset((".png", ".tif", ".tiff"))  # may hold 16 bits, of which Pillow would make 8
 _RAW = "a raw file, no picture; deepisp develop makes a picture of it"
 _DNG_VERSION, _CFA = 50706, 32803  # a tag, and a photometric interpretation, of DNG 1.7.1
 _LARGEST_DEEP = 1_000_000_000  # pixels: 6 GB of them; a header that says more is no picture
@@ -34,8 +33,7 @@ def load(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
     with path.open("rb"):  # what the system says of it comes first
         pass
     try:
-        _refuse_raw(path)
-        pixels = _deep_pixels(path) if path.suffix.lower() in _DEEP else 0
+        pixels = _deep_pixels(path)
         if pixels > _LARGEST_DEEP:
             raise _TooLarge(_LARGEST_DEEP)
         return _deep(path) if pixels else _plain(path)
@@ -43,18 +41,6 @@ def load(path: Path) -> NDArray[np.uint8] | NDArray[np.uint16]:
         raise
     except Exception as error:  # codecs raise all kinds, struct.error and SyntaxError among them
         raise ValueError(f"no picture that can be read: {error}; convert it to PNG, JPEG or TIFF") from error
-
-
-def _refuse_raw(path: Path) -> None:
-    """Most raw files are TIFFs, of which other programs take the thumbnail for the picture."""
-    if not _is_tiff(path):
-        return
-    import tifffile
-
-    with tifffile.TiffFile(path) as tiff:
-        first = tiff.pages.first
-        if first.is_reduced or first.photometric == _CFA or _DNG_VERSION in first.tags:
-            raise _Refused(_RAW)
 
 
 def _is_tiff(path: Path) -> bool:
@@ -78,7 +64,10 @@ def _plain(path: Path) -> NDArray[np.uint8]:
 
 
 def _deep_pixels(path: Path) -> int:
-    """How many pixels a PNG or TIFF of more than 8 bits has by its header; 0 of any other file."""
+    """How many pixels a PNG or TIFF of more than 8 bits, of which Pillow would make 8, has by its header; else 0.
+
+    Most raw files are TIFFs, of which other programs take the thumbnail for the picture: they are refused.
+    """
     with path.open("rb") as file:
         head = file.read(26)
     if head.startswith(b"\x89PNG"):
@@ -89,6 +78,8 @@ def _deep_pixels(path: Path) -> int:
 
         with tifffile.TiffFile(path) as tiff:
             page = tiff.pages.first
+            if page.is_reduced or page.photometric == _CFA or _DNG_VERSION in page.tags:
+                raise _Refused(_RAW)
             return int(page.imagewidth * page.imagelength) if page.bitspersample > 8 else 0
     return 0
 
@@ -97,8 +88,9 @@ def _deep(path: Path) -> NDArray[np.uint16]:
     import imagecodecs
     import tifffile
 
-    png = path.suffix.lower() == ".png"
-    pixels: NDArray[Any] = imagecodecs.png_decode(path.read_bytes()) if png else tifffile.imread(path, key=0)
+    pixels: NDArray[Any] = (
+        tifffile.imread(path, key=0) if _is_tiff(path) else imagecodecs.png_decode(path.read_bytes())
+    )
     if pixels.dtype != np.uint16:
         raise ValueError(f"its numbers are {pixels.dtype}, not of 8 or 16 bits")
     if pixels.ndim == 3 and pixels.shape[2] in (3, 4):

@@ -63,16 +63,15 @@ def choose(
     name = _fitting(kind, settings.model, device)
     if not name:
         return Choice("")
-    source = noise_source.known(raw, settings.noise_profile)
-    if source is None:
-        plain = learned.plain(name)
-        return Choice(
-            plain, (Noise(0.0, 0.0),) * len(gains), ("nothing is known of its noise; not denoised",)
-        )
-    told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
-    doubts = [source.warning] if source.warning else []
+    doubts = []
     if settings.model in ("dark", "quality") and name != zoo.for_sensor(kind, settings.model):
         doubts.append(f"there is no {settings.model} network for {kind} sensors; {name} in its place")
+    source = noise_source.known(raw, settings.noise_profile)
+    if source is None:
+        doubts.append("nothing is known of its noise; not denoised")
+        return Choice(learned.plain(name), (Noise(0.0, 0.0),) * len(gains), tuple(doubts))
+    told = tuple(one.amplified(float(gain)) for one, gain in zip(source.noise, gains, strict=True))
+    doubts += [source.warning] if source.warning else []
     found = max(_deviation(one.amplified(lift)) for one in told)
     dark = zoo.for_sensor(kind, "dark") if settings.model == "auto" and not is_linear else None
     name = dark if dark and found > LOUD else name
@@ -92,7 +91,7 @@ def _fitting(kind: str, model: str, device: str) -> str:
     if model not in MODELS:
         return model if cfa_cell.kind(zoo.named(model).cfa) == kind else ""
     by_device = ("fast",) if device == "cpu" else ("quality", "fast")
-    sizes = {"auto": by_device}.get(model, (model, "fast"))
+    sizes = by_device if model == "auto" else (model, "fast")
     return next(filter(None, (zoo.for_sensor(kind, size) for size in sizes)), "")
 
 

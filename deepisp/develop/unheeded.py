@@ -2,9 +2,8 @@
 
 from deepisp.develop.demosaic import methods
 from deepisp.develop.settings import Settings
+from deepisp.networks import zoo
 from deepisp.sensor import cfa as cfa_cell
-
-_LEARNED = ("bayer", "xtrans", "quad")  # kinds that have networks
 
 
 def lines(cfa: str, settings: Settings, network: str, *, is_dark: bool = False) -> tuple[str, ...]:
@@ -24,7 +23,8 @@ def lines(cfa: str, settings: Settings, network: str, *, is_dark: bool = False) 
     is_left_noisy = kind == "linear" and settings.strength == 0  # as it was asked for
     if settings.model not in ("auto", "none") and not network and not is_left_noisy:
         found.append(_no_network(kind, settings, chosen))
-    if is_dark and settings.half and settings.model == "auto" and settings.strength and kind in _LEARNED:
+    is_left_out = settings.half and settings.model == "auto" and settings.strength
+    if is_dark and is_left_out and zoo.for_sensor(kind, "fast"):
         found.append("half size has no use for a network; this dark frame is not denoised")
     if settings.highlights == "reconstruct" and kind == "linear":
         found.append(
